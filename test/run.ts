@@ -1,0 +1,58 @@
+/**
+ * Runs the tests and closes with the line `N passed, N failed, N skipped`.
+ *
+ *     npm test                              every test
+ *     npm test -- packages/apns/src/der     the files whose path contains one of the words
+ *
+ * A skip names the part of the machine that is missing. Where CI=true a skip fails the run: there, everything that a
+ * test needs must be installed, and a test that did not run has shown nothing.
+ */
+import { globSync } from 'node:fs'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+
+const ROOT = new URL('..', import.meta.url).pathname
+const TEST_FILES = [
+  'packages/*/src/**/*.test.ts',
+  'test/**/*.test.ts',
+  'clients/*/test/**/*.test.ts',
+]
+/** A file that takes longer has left something running, or waits for what never comes. */
+const FILE_TIMEOUT_MS = 300_000
+
+const words = process.argv.slice(2)
+const files = globSync(TEST_FILES, { cwd: ROOT })
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+  .sort()
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const skips = new Map<string, number>()
+
+const tests = run({ cwd: ROOT, files, concurrency: 2, timeout: FILE_TIMEOUT_MS })
+tests.on('test:pass', ({ details, skip, todo }) => {
+  if (details.type === 'suite') return
+  if (skip === undefined && todo === undefined) {
+    counts.passed += 1
+    return
+  }
+  const why = [skip, todo].find((reason) => typeof reason === 'string') ?? 'no reason given'
+  counts.skipped += 1
+  skips.set(why, (skips.get(why) ?? 0) + 1)
+})
+tests.on('test:fail', ({ details }) => {
+  if (details.type !== 'suite') counts.failed += 1
+})
+
+const report = tests.compose(spec)
+report.pipe(process.stdout, { end: false })
+report.on('end', () => {
+  for (const [why, times] of skips) process.stdout.write(`skipped ${times}: ${why}\n`)
+  const ranNothing = counts.passed + counts.failed === 0
+  if (ranNothing) process.stdout.write(`no test matches ${words.join(', ') || 'anything'}\n`)
+  const skipFails = process.env['CI'] === 'true' && counts.skipped > 0
+  if (skipFails) process.stdout.write('a skipped test fails the run where CI=true\n')
+  process.stdout.write(
+    `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`,
+  )
+  process.exitCode = counts.failed > 0 || ranNothing || skipFails ? 1 : 0
+})
