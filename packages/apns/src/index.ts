@@ -1,0 +1,33 @@
+export {
+  ApnsClient,
+  type ApnsClientOptions,
+  type ClientEvent,
+  type NotificationSource,
+} from './client.ts'
+export { type ConnectionTimings, DEFAULT_TIMINGS } from './connection.ts'
+export {
+  type ApnsEnvironment,
+  type CertificateCredential,
+  readCertificate,
+} from './credentials/certificate.ts'
+export type { Credential } from './credentials/credential.ts'
+export { readSigningKey, type SigningKeyCredential } from './credentials/signing-key.ts'
+export {
+  ApnsError,
+  ConnectError,
+  CredentialError,
+  type CredentialErrorCode,
+  CredentialRefusedError,
+  InDoubtError,
+  NotProcessedError,
+} from './errors.ts'
+export { PUSH_TYPES, type PushType, type PushTypeFacts, topicFor } from './push-types.ts'
+export {
+  factsOfReason,
+  type KnownReason,
+  REASONS,
+  type ReasonClass,
+  type ReasonFacts,
+} from './reasons.ts'
+export type { ApnsNotification } from './request.ts'
+export type { Accepted, Answer, InDoubt, NotProcessed, Rejected, SendResult } from './response.ts'

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { type AddressInfo, createServer } from 'node:net'
+import { after, afterEach, before, describe, it } from 'node:test'
+import {
+  ApnsClient,
+  type ApnsClientOptions,
+  type ClientEvent,
+  ConnectError,
+  type Credential,
+  InDoubtError,
+  NotProcessedError,
+  readCertificate,
+  readSigningKey,
+  type SendResult,
+} from '@apnsd/apns'
+import { Simulator } from '@apnsd/simulator'
+import { TcpGate } from '../support/tcp-gate.ts'
+
+const TOPIC = 'com.example.app'
+const DEVICE_TOKEN = 'ab'.repeat(32)
+const notification = {
+  deviceToken: DEVICE_TOKEN,
+  payload: '{"aps":{"alert":"hi"}}',
+  topic: TOPIC,
+  pushType: 'alert',
+} as const
+
+describe('ApnsClient against the simulator', () => {
+  let simulator: Simulator
+  let certificate: Credential
+  const clients: ApnsClient[] = []
+  let events: ClientEvent[] = []
+
+  before(async () => {
+    simulator = await Simulator.start()
+    certificate = readCertificate(simulator.issueCertificate({ topic: TOPIC }).pem, Date.now())
+  })
+  after(() => simulator.close())
+  afterEach(async () => {
+    simulator.clearScript()
+    simulator.clearNotifications()
+    await Promise.all(clients.splice(0).map((client) => client.close(0)))
+    events = []
+  })
+
+  function createClient(options: Partial<ApnsClientOptions> = {}): ApnsClient {
+    const client = new ApnsClient({
+      url: simulator.url,
+      credential: certificate,
+      ca: [simulator.authority.certificatePem],
+      onEvent: (event) => events.push(event),
+      ...options,
+    })
+    clients.push(client)
+    return client
+  }
+
+  /** Submits `count` notifications as one source and resolves with what became of each. */
+  function submit(client: ApnsClient, count: number): Promise<SendResult[]> {
+    return new Promise((resolve) => {
+      const results: SendResult[] = []
+      let open = count
+      client.submit({
+        length: count,
+        take: (index) => ({
+          ...notification,
+          apnsId: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+        }),
+        settled: (index, result) => {
+          assert.equal(results[index], undefined, `notification ${index} was settled twice`)
+          results[index] = result
+          open -= 1
+          if (open === 0) resolve(results)
+        },
+      })
+    })
+  }
+
+  const countOf = (results: SendResult[], type: SendResult['type']): number =>
+    results.filter((result) => result.type === type).length
+
+  it('sends with a certificate', async () => {
+    const answer = await createClient().send(notification)
+    assert.equal(answer.type, 'accepted')
+    const [taken] = simulator.notifications()
+    assert.equal(taken?.apnsId, answer.apnsId)
+    assert.equal(taken?.headers['apns-topic'], TOPIC)
+    assert.equal(taken?.headers['authorization'], undefined)
+  })
+
+  it('sends with a provider token, first one alone and then many at a time', async () => {
+    const { key, keyId, teamId } = simulator.issueKey()
+    const client = createClient({ credential: readSigningKey(key, keyId, teamId) })
+    const results = await submit(client, 500)
+    assert.equal(countOf(results, 'accepted'), 500)
+    const [connection] = simulator
+      .connections()
+      .filter(({ closed }) => !closed)
+      .slice(-1)
+    assert.equal(connection?.streamLimit, 1000)
+  })
+
+  it('gives a rejection back as Apple’s answer', async () => {
+    simulator.killDevice('cd'.repeat(32), { timestampMs: 1_700_000_000_000 })
+    const answer = await createClient().send({ ...notification, deviceToken: 'cd'.repeat(32) })
+    assert.partialDeepStrictEqual(answer, {
+      type: 'rejected',
+      status: 410,
+      reason: 'Unregistered',
+      timestampMs: 1_700_000_000_000,
+    })
+  })
+
+  it('keeps below a stream limit that falls, and follows it up again', async () => {
+    const client = createClient()
+    await client.connect()
+    simulator.play({
+      rules: [
+        { times: 1, do: { type: 'streamLimit', limit: 1 } },
+        { match: { nth: 20 }, times: 1, do: { type: 'streamLimit', limit: 100 } },
+      ],
+    })
+    const results = await submit(client, 300)
+    assert.equal(countOf(results, 'accepted'), 300)
+  })
+
+  it('sends again what the peer refused to process', async () => {
+    simulator.play({ rules: [{ times: 3, do: { type: 'refuseStream' } }] })
+    const results = await submit(createClient(), 10)
+    assert.equal(countOf(results, 'accepted'), 10)
+    assert.equal(simulator.notifications().length, 10)
+  })
+
+  it('gives up on what the peer refuses time and again', async () => {
+    simulator.play({ rules: [{ do: { type: 'refuseStream' } }] })
+    await assert.rejects(createClient().send(notification), NotProcessedError)
+  })
+
+  for (const lastStream of ['this', 'previous'] as const)
+    it(`loses and doubles nothing at a GOAWAY whose last stream is the ${lastStream} one`, async () => {
+      const client = createClient()
+      await client.send(notification)
+      simulator.clearNotifications()
+      simulator.play({
+        rules: [
+          { match: { nth: 5 }, times: 1, do: { type: 'goaway', reason: 'Shutdown', lastStream } },
+        ],
+      })
+      const results = await submit(client, 100)
+      assert.equal(countOf(results, 'accepted'), 100)
+      const ids = simulator.notifications().map(({ apnsId }) => apnsId)
+      assert.equal(new Set(ids).size, ids.length)
+      assert.equal(ids.length, 100)
+      assert.ok(
+        events.some(
+          (event) => event.type === 'disconnected' && event.cause.message.includes('Shutdown'),
+        ),
+      )
+    })
+
+  it('says that a notification is in doubt when the connection is lost before the answer', async () => {
+    const client = createClient()
+    await client.send(notification)
+    simulator.play({ rules: [{ times: 1, do: { type: 'closeConnection' } }] })
+    await assert.rejects(client.send(notification), InDoubtError)
+    assert.equal((await client.send(notification)).type, 'accepted')
+  })
+
+  it('says that a notification is in doubt when no answer comes in time', async () => {
+    const client = createClient({ timings: { requestTimeoutMs: 50 } })
+    await client.connect()
+    simulator.play({ rules: [{ times: 1, do: { type: 'noAnswer' } }] })
+    await assert.rejects(client.send(notification), InDoubtError)
+    assert.equal((await client.send(notification)).type, 'accepted')
+  })
+
+  it('replaces a connection on which request after request goes unanswered', async () => {
+    const client = createClient({ timings: { requestTimeoutMs: 50 } })
+    await client.send(notification)
+    simulator.play({ rules: [{ times: 3, do: { type: 'noAnswer' } }] })
+    const results = await submit(client, 3)
+    assert.equal(countOf(results, 'inDoubt'), 3)
+    await client.send(notification)
+    const [first, second] = simulator.notifications()
+    assert.notEqual(first?.connection, second?.connection)
+  })
+
+  it('destroys a connection whose peer does not answer a PING, and makes another', async () => {
+    const gate = await TcpGate.open(Number(new URL(simulator.url).port))
+    try {
+      const disconnected = Promise.withResolvers<ClientEvent>()
+      const client = createClient({
+        url: `https://127.0.0.1:${gate.port}`,
+        timings: { pingIntervalMs: 20, pingTimeoutMs: 20 },
+        onEvent: (event) => {
+          if (event.type === 'disconnected') disconnected.resolve(event)
+        },
+      })
+      await client.send(notification)
+      gate.shut()
+      const event = await disconnected.promise
+      assert.match(event.type === 'disconnected' ? event.cause.message : '', /PING/)
+      gate.open()
+      assert.equal((await client.send(notification)).type, 'accepted')
+    } finally {
+      gate.close()
+    }
+  })
+
+  it('gives up on a peer that takes the connection and never speaks, and tries again', async () => {
+    const sockets = new Set<{ destroy(): void }>()
+    const server = createServer((socket) => sockets.add(socket.on('error', () => undefined)))
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const disconnected = Promise.withResolvers<ClientEvent>()
+    const client = createClient({
+      url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      timings: { connectTimeoutMs: 30 },
+      onEvent: disconnected.resolve,
+    })
+    const connecting = client.connect()
+    const event = await disconnected.promise
+    assert.ok(event.type === 'disconnected' && event.retryInMs !== null && event.retryInMs <= 1000)
+    await client.close()
+    await assert.rejects(connecting, ConnectError)
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+
+  it('does not trust a server whose authority it was not told of', async () => {
+    const disconnected = Promise.withResolvers<ClientEvent>()
+    const client = createClient({ ca: undefined, onEvent: disconnected.resolve })
+    void client.connect().catch(() => undefined)
+    const event = await disconnected.promise
+    assert.match(event.type === 'disconnected' ? event.cause.message : '', /certificate/)
+  })
+
+  it('gives back what was not sent when it is closed, and waits for the answers to what was', async () => {
+    const client = createClient()
+    await client.connect()
+    simulator.play({
+      rules: [
+        { times: 1, do: { type: 'streamLimit', limit: 1 } },
+        { do: { type: 'delay', ms: 30 } },
+      ],
+    })
+    const first = client.send(notification)
+    await first
+    const submitted = submit(client, 50)
+    await client.close()
+    const results = await submitted
+    assert.equal(countOf(results, 'inDoubt'), 0)
+    assert.equal(countOf(results, 'accepted') + countOf(results, 'notProcessed'), 50)
+    assert.equal(simulator.notifications().length - 1, countOf(results, 'accepted'))
+    await assert.rejects(client.send(notification), NotProcessedError)
+  })
+
+  it('begins a new connection with a fresh provider token after ExpiredProviderToken', async () => {
+    const { key, keyId, teamId } = simulator.issueKey()
+    let nowMs = Date.now() - 2 * 3_600_000
+    const client = createClient({
+      credential: readSigningKey(key, keyId, teamId),
+      now: () => nowMs,
+    })
+    const stale = await client.send(notification)
+    assert.ok(stale.type === 'rejected' && stale.reason === 'ExpiredProviderToken')
+    nowMs = Date.now()
+    assert.equal((await client.send(notification)).type, 'accepted')
+  })
+})
