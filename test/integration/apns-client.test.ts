@@ -84,8 +84,8 @@ describe('ApnsClient against the simulator', () => {
     assert.equal(answer.type, 'accepted')
     const [taken] = simulator.notifications()
     assert.equal(taken?.apnsId, answer.apnsId)
-    assert.equal(taken?.headers['apns-topic'], TOPIC)
-    assert.equal(taken?.headers['authorization'], undefined)
+    assert.equal(taken.headers['apns-topic'], TOPIC)
+    assert.equal(taken.headers['authorization'], undefined)
   })
 
   it('sends with a provider token, first one alone and then many at a time', async () => {
