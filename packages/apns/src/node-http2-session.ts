@@ -1,4 +1,6 @@
 import http2 from 'node:http2'
+import { isIP } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { RequestFields } from './request.ts'
 import type { RawAnswer } from './response.ts'
 
@@ -49,20 +51,32 @@ export function openNodeHttp2Session(options: SessionOptions, events: SessionEve
 }
 
 class NodeHttp2Session implements Session {
+  readonly #socket: TLSSocket
   readonly #session: http2.ClientHttp2Session
   #goawayLastStreamId: number | null = null
   #cause: Error | null = null
 
   constructor(options: SessionOptions, events: SessionEvents) {
-    this.#session = http2.connect(options.url, {
+    const { hostname } = options.url
+    const host = hostname.replace(/^\[(.*)\]$/, '$1')
+    this.#socket = connectTls({
+      host,
+      port: Number(options.url.port || 443),
+      ...(isIP(host) === 0 ? { servername: host } : {}),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2'],
-      settings: { enablePush: false },
       ...(options.ca === undefined ? {} : { ca: [...options.ca] }),
       ...(options.client === null
         ? {}
         : { cert: options.client.certificatePem, key: options.client.privateKeyPem }),
     })
+    this.#session = http2.connect(options.url, {
+      settings: { enablePush: false },
+      createConnection: () => this.#socket,
+    })
+    // a session lives on, mute, when its socket fails after the handshake; in TLS 1.3 that is when the server refuses a
+    // client's certificate
+    this.#socket.on('error', (error) => this.destroy(error))
     this.#session.on('remoteSettings', (settings) => {
       events.settings(settings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY)
     })
@@ -142,6 +156,7 @@ class NodeHttp2Session implements Session {
   destroy(cause: Error): void {
     this.#cause ??= cause
     this.#session.destroy()
+    this.#socket.destroy()
   }
 }
 
