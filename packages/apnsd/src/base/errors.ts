@@ -1,0 +1,76 @@
+/**
+ * Every error that a caller may see, in one table.
+ *
+ * `httpStatus` answers REST, `fault` answers XML-RPC, `exitCode` ends a command. The fault codes of pyapns 0.4 stay what
+ * they were (401, 404, 500, 8001, 8002); 400 and 503 are ours. `retry` says whether the same call may succeed later
+ * without being changed.
+ */
+export const ERRORS = {
+  'invalid-argument': { httpStatus: 400, fault: 400, exitCode: 2, retry: false },
+  'invalid-device-token': { httpStatus: 400, fault: 400, exitCode: 2, retry: false },
+  'invalid-payload': { httpStatus: 400, fault: 400, exitCode: 2, retry: false },
+  'payload-too-large': { httpStatus: 413, fault: 400, exitCode: 2, retry: false },
+  'invalid-credential': { httpStatus: 400, fault: 400, exitCode: 3, retry: false },
+  'invalid-environment': { httpStatus: 400, fault: 401, exitCode: 3, retry: false },
+  'invalid-configuration': { httpStatus: 500, fault: 8002, exitCode: 2, retry: false },
+  'unknown-app': { httpStatus: 404, fault: 404, exitCode: 4, retry: false },
+  'unknown-notification': { httpStatus: 404, fault: 404, exitCode: 4, retry: false },
+  'unknown-path': { httpStatus: 404, fault: 8001, exitCode: 4, retry: false },
+  'unknown-method': { httpStatus: 404, fault: 8001, exitCode: 4, retry: false },
+  'malformed-request': { httpStatus: 400, fault: 8002, exitCode: 2, retry: false },
+  'request-too-large': { httpStatus: 413, fault: 8002, exitCode: 2, retry: false },
+  'forbidden-origin': { httpStatus: 403, fault: 403, exitCode: 5, retry: false },
+  'apple-unreachable': { httpStatus: 503, fault: 500, exitCode: 6, retry: true },
+  'credential-refused': { httpStatus: 409, fault: 500, exitCode: 3, retry: false },
+  'storage-failed': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
+  'data-folder-in-use': { httpStatus: 503, fault: 503, exitCode: 7, retry: false },
+  'shutting-down': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
+  internal: { httpStatus: 500, fault: 8002, exitCode: 1, retry: false },
+} as const
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** What else an error can say; each part is safe to show to the caller. */
+export interface ErrorDetails {
+  /** What to do next, one sentence. */
+  hint?: string
+  /** Where in the request the fault lies, as a JSON pointer: `/notifications/3/deviceToken`. */
+  place?: string
+  /** What led here. For the log only, never for the caller. */
+  cause?: unknown
+}
+
+/**
+ * An error with a stable code and a sentence that may be shown to whoever called: it names what was wrong, and holds
+ * no payload, no secret and no driver's text.
+ */
+export class ApnsdError extends Error {
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly place: string | undefined
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined)
+    this.name = 'ApnsdError'
+    this.code = code
+    this.hint = details.hint
+    this.place = details.place
+  }
+
+  /** True where the same call may succeed later, unchanged. */
+  get retry(): boolean {
+    return ERRORS[this.code].retry
+  }
+}
+
+/**
+ * Turns anything thrown into an {@link ApnsdError}: ours stay as they are, all others become `internal`, their text kept
+ * as `cause` for the log.
+ */
+export function toApnsdError(thrown: unknown): ApnsdError {
+  if (thrown instanceof ApnsdError) return thrown
+  return new ApnsdError('internal', 'The daemon failed at this call.', {
+    hint: 'Its log says more.',
+    cause: thrown,
+  })
+}

@@ -1,0 +1,109 @@
+import { type Static, Type } from 'typebox'
+import { LOG_LEVELS } from '../base/log.ts'
+
+/**
+ * Every setting: its type, default, check and explanation. The types, the loader, the environment variables and
+ * docs/reference/configuration.md all follow from this.
+ */
+export const CONFIG_SCHEMA = Type.Object(
+  {
+    listen: Type.String({
+      default: '127.0.0.1:7077',
+      description:
+        'Address and port to serve at; port 0 picks a free one. Without access keys only a loopback address is taken.',
+    }),
+    data: Type.String({
+      minLength: 1,
+      default: '',
+      description:
+        'Folder for everything that must survive a restart. Default: $STATE_DIRECTORY, else $XDG_STATE_HOME/apnsd, else ~/.local/state/apnsd.',
+    }),
+    apns: Type.Object(
+      {
+        sandbox: Type.String({
+          pattern: '^https://',
+          default: 'https://api.sandbox.push.apple.com',
+          description: 'Where sandbox notifications go.',
+        }),
+        production: Type.String({
+          pattern: '^https://',
+          default: 'https://api.push.apple.com',
+          description: 'Where production notifications go.',
+        }),
+        ca: Type.String({
+          default: '',
+          description:
+            'PEM file of certificate authorities to trust besides the usual ones, for a stand-in of Apple.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
+    simulator: Type.Boolean({
+      default: false,
+      description: 'Also run the stand-in for Apple, and send everything there.',
+    }),
+    drainSeconds: Type.Number({
+      default: 10,
+      minimum: 0,
+      maximum: 3600,
+      description: 'How long to wait for Apple’s answers when the daemon is told to stop.',
+    }),
+    secretKey: Type.String({
+      default: '',
+      description:
+        'The key that credentials are encrypted with, 64 hex digits. Default: apnsd-secret-key in $CREDENTIALS_DIRECTORY, else secret.key in the data folder, made at the first start.',
+    }),
+    logLevel: Type.Union(
+      LOG_LEVELS.map((level) => Type.Literal(level)),
+      { default: 'info', description: 'How much to say in the log.' },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+/** The daemon's settings, complete and checked. */
+export type Config = Static<typeof CONFIG_SCHEMA>
+
+/** A setting by the names that lead to it, as a user writes it. */
+export interface Setting {
+  /** `apns.sandbox` */
+  readonly name: string
+  /** `APNSD_APNS_SANDBOX` */
+  readonly variable: string
+  readonly path: readonly string[]
+  readonly type: 'string' | 'number' | 'boolean'
+  readonly default: string | number | boolean
+  readonly description: string
+}
+
+interface PropertySchema {
+  readonly type?: string
+  readonly default?: unknown
+  readonly description?: string
+  readonly properties?: Record<string, PropertySchema>
+}
+
+/** Lists every setting, in the order of the schema. */
+export function listSettings(
+  schema: PropertySchema = CONFIG_SCHEMA as PropertySchema,
+  path: readonly string[] = [],
+): Setting[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
+    const here = [...path, key]
+    if (property.properties !== undefined) return listSettings(property, here)
+    const value = property.default
+    const type =
+      typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'string'
+    return {
+      name: here.join('.'),
+      variable: `APNSD_${here.map(snakeCase).join('_')}`,
+      path: here,
+      type,
+      default: value as string | number | boolean,
+      description: property.description ?? '',
+    }
+  })
+}
+
+const snakeCase = (name: string): string =>
+  name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()

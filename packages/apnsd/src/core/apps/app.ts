@@ -1,0 +1,41 @@
+import type { Credential } from '@apnsd/apns'
+
+/** Where Apple delivers: device tokens of one are unknown in the other. */
+export const ENVIRONMENTS = ['sandbox', 'production'] as const
+export type Environment = (typeof ENVIRONMENTS)[number]
+
+/** What an application sends under: a name of its own choice, bound to Apple's topic by a credential. */
+export interface App {
+  /** 1 to 200 characters, chosen by whoever provisions; XML-RPC calls it `app_id`. */
+  readonly id: string
+  readonly environment: Environment
+  /** The bundle identifier, or whatever topic the credential stands for; push types add their suffix when sending. */
+  readonly topic: string
+  readonly credential: Credential
+  /** How long a call may wait for the first connection with a new credential, in seconds. */
+  readonly connectTimeoutS: number
+  /**
+   * When a connection with this very credential first reached Apple, in ms since the epoch; null while none has. From
+   * then on an outage is absorbed by the queue and no call waits for Apple any more.
+   */
+  readonly reachedAtMs: number | null
+}
+
+/** True where both say the same to Apple, so that provisioning one after the other changes nothing. */
+export function isSameApp(one: App, other: App): boolean {
+  return (
+    one.id === other.id &&
+    one.environment === other.environment &&
+    one.topic === other.topic &&
+    one.credential.fingerprint === other.credential.fingerprint &&
+    one.connectTimeoutS === other.connectTimeoutS
+  )
+}
+
+/** True where a connection made for one serves the other: same environment, same credential. */
+export function sharesConnection(one: App, other: App): boolean {
+  return (
+    one.environment === other.environment &&
+    one.credential.fingerprint === other.credential.fingerprint
+  )
+}

@@ -1,0 +1,60 @@
+import type { JsonObject } from './notifications/payload.ts'
+
+/** What a door hands in to create or change an app. Nothing in it has been checked. */
+export interface ProvisionRequest {
+  appId: string
+  environment: string
+  credential: CredentialSource
+  /** Needed where the credential does not tell: always with a signing key. */
+  topic?: string
+  /** Seconds; see {@link App.connectTimeoutS}. 15 where absent, as pyapns had it. */
+  connectTimeoutS?: number
+}
+
+/** Where a credential comes from: text in the call, or a file beside the daemon. */
+export type CredentialSource =
+  | { type: 'certificate'; pem: string }
+  | { type: 'certificate'; path: string }
+  | { type: 'token'; key: string; keyId: string; teamId: string }
+
+/** One notification as it was handed in. Nothing in it has been checked. */
+export interface NotificationRequest {
+  deviceToken: string
+  /** The whole dictionary, `aps` included. The same object for many notifications is encoded and stored once. */
+  payload: JsonObject
+}
+
+/** What came of a submission that was taken: its notifications are on disk. */
+export interface Receipt {
+  /** Names the batch: 24 hex digits, the first 12 bytes of each of its notifications' `apns-id`. */
+  batchId: string
+  queued: number
+}
+
+/** A device token that Apple declared dead. */
+export interface FeedbackEntry {
+  /** Lower-case hex. */
+  deviceToken: string
+  /** Since when Apple knows, ms since the epoch. */
+  timestampMs: number
+}
+
+/** The use cases as the doors see them; {@link Provider} implements them. */
+export interface ProviderCalls {
+  /**
+   * Creates or changes an app; on disk when it resolves. The same again changes nothing.
+   * @throws {ApnsdError} invalid-argument, invalid-environment, invalid-credential, storage-failed, shutting-down
+   */
+  provision(request: ProvisionRequest): Promise<void>
+  /**
+   * Takes notifications for an app: all of them or none. On disk when it resolves.
+   * @throws {ApnsdError} unknown-app, invalid-device-token, invalid-payload, payload-too-large, apple-unreachable,
+   * credential-refused, storage-failed, shutting-down
+   */
+  notify(appId: string, requests: readonly NotificationRequest[]): Promise<Receipt>
+  /**
+   * Hands out each dead device token of an app once, oldest first.
+   * @throws {ApnsdError} unknown-app, storage-failed
+   */
+  takeFeedback(appId: string): Promise<FeedbackEntry[]>
+}
