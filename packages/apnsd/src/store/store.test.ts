@@ -1,0 +1,235 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { type Credential, readCertificate, readSigningKey } from '@apnsd/apns'
+import { Simulator } from '@apnsd/simulator'
+import { Database } from '../base/database.ts'
+import { ApnsdError } from '../base/errors.ts'
+import type { App } from '../core/apps/app.ts'
+import type { Chunk } from '../core/notifications/chunk.ts'
+import type { OutcomeDetail } from '../core/outcome.ts'
+import { readCredentialFile } from './credential-files.ts'
+import { STORE_MIGRATIONS } from './migrations.ts'
+import { SecretBox } from './secret-box.ts'
+import { loadSecretKey } from './secret-key.ts'
+import { SqliteAppStore } from './sqlite-app-store.ts'
+import { SqliteFeedbackStore } from './sqlite-feedback-store.ts'
+
+let folder = ''
+let database: Database
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'apnsd-store-'))
+  database = Database.open(join(folder, 'apnsd.db'), STORE_MIGRATIONS)
+})
+afterEach(() => {
+  database.close()
+  rmSync(folder, { recursive: true })
+})
+
+const codeIs = (code: string) => (error: unknown) =>
+  error instanceof ApnsdError && error.code === code
+
+describe('SecretBox', () => {
+  const box = new SecretBox(randomBytes(32))
+
+  it('opens what it sealed, under the same name', () => {
+    assert.equal(box.open(box.seal('a secret ü', 'app'), 'app'), 'a secret ü')
+  })
+
+  it('refuses another name, another key, and any changed byte', () => {
+    const sealed = box.seal('secret', 'app')
+    assert.throws(() => box.open(sealed, 'other'), codeIs('storage-failed'))
+    assert.throws(
+      () => new SecretBox(randomBytes(32)).open(sealed, 'app'),
+      codeIs('storage-failed'),
+    )
+    for (let index = 0; index < sealed.length; index += 1) {
+      const changed = Buffer.from(sealed)
+      changed[index] = (changed[index] ?? 0) ^ 1
+      assert.throws(() => box.open(changed, 'app'), codeIs('storage-failed'), `byte ${index}`)
+    }
+    assert.throws(() => box.open(sealed.subarray(0, 10), 'app'), codeIs('storage-failed'))
+  })
+})
+
+describe('loadSecretKey', () => {
+  it('makes a key at the first start, for its owner alone, and finds it again', () => {
+    const key = loadSecretKey(folder, undefined)
+    assert.equal(key.length, 32)
+    assert.equal(statSync(join(folder, 'secret.key')).mode & 0o777, 0o600)
+    assert.deepEqual(loadSecretKey(folder, undefined), key)
+  })
+
+  it('prefers the configured one', () => {
+    assert.deepEqual(
+      loadSecretKey(folder, `${'ab'.repeat(32)}\n`),
+      Buffer.from('ab'.repeat(32), 'hex'),
+    )
+  })
+
+  it('refuses one that is malformed, or that others may read', () => {
+    assert.throws(() => loadSecretKey(folder, 'abc'), codeIs('invalid-configuration'))
+    loadSecretKey(folder, undefined)
+    chmodSync(join(folder, 'secret.key'), 0o644)
+    assert.throws(() => loadSecretKey(folder, undefined), codeIs('invalid-configuration'))
+  })
+})
+
+describe('SqliteAppStore', () => {
+  let simulator: Simulator
+  let certificate: Credential
+  let token: Credential
+  before(async () => {
+    simulator = await Simulator.start({ control: null })
+    certificate = readCertificate(simulator.issueCertificate({ topic: 'com.example.a' }).pem, null)
+    const { key, keyId, teamId } = simulator.issueKey()
+    token = readSigningKey(key, keyId, teamId)
+  })
+  after(() => simulator.close())
+
+  const box = new SecretBox(randomBytes(32))
+  const appOf = (id: string, credential: Credential): App => ({
+    id,
+    environment: 'sandbox',
+    topic: 'com.example.a',
+    credential,
+    connectTimeoutS: 15,
+    reachedAtMs: null,
+  })
+
+  it('finds apps of both kinds as they were, after a restart', async () => {
+    const store = new SqliteAppStore(database, box)
+    await store.put(appOf('b', token))
+    await store.put(appOf('a', certificate))
+    const again = new SqliteAppStore(database, box)
+    assert.deepEqual(again.list(), [appOf('a', certificate), appOf('b', token)])
+    assert.deepEqual(again.get('a'), appOf('a', certificate))
+  })
+
+  it('has no private key in the clear on the disk', async () => {
+    const store = new SqliteAppStore(database, box)
+    await store.put(appOf('a', certificate))
+    await store.put(appOf('b', token))
+    const secrets = [certificate, token].map(
+      (credential) =>
+        (credential.type === 'certificate' ? credential.privateKeyPem : credential.key).split(
+          '\n',
+        )[1],
+    )
+    for (const name of ['apnsd.db', 'apnsd.db-wal']) {
+      const bytes = readFileSync(join(folder, name), 'latin1')
+      assert.equal(bytes.includes('PRIVATE KEY'), false)
+      for (const secret of secrets) assert.equal(bytes.includes(secret ?? '?'), false)
+    }
+  })
+
+  it('remembers that Apple was reached, for the credential that reached it alone', async () => {
+    const store = new SqliteAppStore(database, box)
+    await store.put(appOf('a', certificate))
+    await store.markReached('a', token.fingerprint, 5)
+    assert.equal(store.get('a')?.reachedAtMs, null)
+    await store.markReached('a', certificate.fingerprint, 5)
+    assert.equal(new SqliteAppStore(database, box).get('a')?.reachedAtMs, 5)
+  })
+
+  it('removes', async () => {
+    const store = new SqliteAppStore(database, box)
+    await store.put(appOf('a', certificate))
+    assert.equal(await store.remove('a'), true)
+    assert.equal(await store.remove('a'), false)
+    assert.deepEqual(new SqliteAppStore(database, box).list(), [])
+  })
+
+  it('refuses to start with another secret key rather than forget the apps', async () => {
+    await new SqliteAppStore(database, box).put(appOf('a', certificate))
+    assert.throws(
+      () => new SqliteAppStore(database, new SecretBox(randomBytes(32))),
+      codeIs('storage-failed'),
+    )
+  })
+})
+
+describe('SqliteFeedbackStore', () => {
+  const chunk: Chunk = {
+    appId: 'app',
+    batchId: 'ab'.repeat(12),
+    firstIndex: 0,
+    deviceTokens: ['aa', 'bb', 'cc'],
+    payloads: [],
+    payloadOf: new Uint16Array(3),
+  }
+  const gone: OutcomeDetail = { status: 410, reason: 'Unregistered', timestampMs: 7 }
+
+  it('hands out each dead device token once, oldest first, with Apple’s timestamp or ours', async () => {
+    const store = new SqliteFeedbackStore(database)
+    store.record(
+      chunk,
+      new Map([
+        [2, gone],
+        [0, { status: 410, reason: 'ExpiredToken' }],
+      ]),
+      99,
+    )
+    assert.deepEqual(await store.take('other', 100), [])
+    assert.deepEqual(await store.take('app', 100), [
+      { deviceToken: 'cc', timestampMs: 7 },
+      { deviceToken: 'aa', timestampMs: 99 },
+    ])
+    assert.deepEqual(await store.take('app', 100), [])
+  })
+
+  it('takes 410 alone for death', async () => {
+    const store = new SqliteFeedbackStore(database)
+    store.record(
+      chunk,
+      new Map([
+        [0, { status: 400, reason: 'BadDeviceToken' }],
+        [1, { reason: 'lost' }],
+      ]),
+      99,
+    )
+    assert.deepEqual(await store.take('app', 100), [])
+  })
+
+  it('hands one out again when Apple says it again', async () => {
+    const store = new SqliteFeedbackStore(database)
+    store.record(chunk, new Map([[0, gone]]), 99)
+    store.record(chunk, new Map([[0, gone]]), 99)
+    assert.equal((await store.take('app', 100)).length, 1)
+    store.record(chunk, new Map([[0, { ...gone, timestampMs: 8 }]]), 99)
+    assert.deepEqual(await store.take('app', 100), [{ deviceToken: 'aa', timestampMs: 8 }])
+  })
+})
+
+describe('readCredentialFile', () => {
+  it('reads a file, and says what is wrong with what is none', async () => {
+    const path = join(folder, 'app.pem')
+    writeFileSync(path, 'text')
+    assert.equal(await readCredentialFile(path), 'text')
+    writeFileSync(path, Buffer.alloc(2 * 1024 * 1024))
+    mkdirSync(join(folder, 'dir'))
+    for (const [bad, problem] of [
+      [join(folder, 'absent.pem'), /is not there/],
+      [join(folder, 'dir'), /is a folder/],
+      [path, /too large/],
+      ['/dev/zero', /no plain file/],
+      ['a\0b', /cannot be read/],
+    ] as const)
+      await assert.rejects(
+        readCredentialFile(bad),
+        (error: unknown) =>
+          codeIs('invalid-credential')(error) && problem.test((error as Error).message),
+      )
+  })
+})
