@@ -1,0 +1,44 @@
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import fastify, { type FastifyInstance } from 'fastify'
+import { xmlrpcDoor } from '../door.ts'
+import { FakeProvider } from './fake-provider.ts'
+import { RawClient } from './raw-client.ts'
+
+/** A real server on a socket of its own, with nothing but this door in it. */
+export interface StartedDoor {
+  port: number
+  provider: FakeProvider
+  /** What the door wrote to its log. */
+  logged: unknown[]
+  /** Opens a connection that is closed with the test. */
+  connect(): Promise<RawClient>
+}
+
+/**
+ * Starts the door for one test; all of it is closed when the test ends.
+ * @param prepare may change the server around the door first.
+ */
+export async function startDoor(
+  t: TestContext,
+  prepare: (server: FastifyInstance) => void = () => {},
+): Promise<StartedDoor> {
+  const provider = new FakeProvider()
+  const logged: unknown[] = []
+  const server = fastify()
+  prepare(server)
+  await server.register(xmlrpcDoor(provider, { error: ({ err }) => logged.push(err) }))
+  await server.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = server.server.address() as AddressInfo
+  const clients: RawClient[] = []
+  t.after(async () => {
+    for (const client of clients) client.close()
+    await server.close()
+  })
+  const connect = async () => {
+    const client = await RawClient.connect(port)
+    clients.push(client)
+    return client
+  }
+  return { port, provider, logged, connect }
+}
