@@ -1,0 +1,128 @@
+import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ApnsdError, ERRORS, toApnsdError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+
+/** A request's header and body must be here by then, however slowly they come. */
+const REQUEST_TIMEOUT_MS = 60_000
+/** Clients that call now and then keep their connection for so long between calls. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+
+/** Makes the HTTP server that all doors share: limits, the guard against browsers, errors as problem details. */
+export function createHttpServer(log: Log): FastifyInstance {
+  const server = Fastify({
+    logger: false,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+    // say what is wrong with a request rather than bend it until it fits
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: false, discriminator: true } },
+  })
+  server.addHook('onRequest', async (request) => refuseBrowsers(request.raw))
+  server.setErrorHandler((error, request, reply) =>
+    sendProblem(toProblem(error), request, reply, log),
+  )
+  server.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      new ApnsdError(
+        'unknown-path',
+        `There is nothing at ${request.method} ${request.url.slice(0, 200)}.`,
+      ),
+      request,
+      reply,
+      log,
+    ),
+  )
+  return server
+}
+
+/**
+ * Refuses what a browser sends on behalf of a page. Without access keys, whoever reaches the loopback address may send;
+ * a page on the operator's machine can reach it too, and must not. Browsers name the page in `Origin`, and a page that
+ * has its own name point to 127.0.0.1 gives itself away by `Host`. No XML-RPC library or server-side client does either.
+ * @throws {ApnsdError} forbidden-origin
+ */
+function refuseBrowsers({ headers }: IncomingMessage): void {
+  if (headers.origin !== undefined)
+    throw new ApnsdError('forbidden-origin', 'Requests from web pages are refused.', {
+      hint: 'Call the daemon from a server, not from a page.',
+    })
+  const name = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  if (name !== '' && name !== 'localhost' && isIP(name) === 0)
+    throw new ApnsdError(
+      'forbidden-origin',
+      `This daemon does not go by the name ${name.slice(0, 100)}.`,
+      {
+        hint: 'Call it by its address, such as 127.0.0.1, or as localhost.',
+      },
+    )
+}
+
+interface FastifyFault {
+  readonly code?: string
+  readonly statusCode?: number
+  readonly message?: string
+  readonly validation?: readonly {
+    readonly instancePath: string
+    readonly message?: string
+    readonly params?: { readonly additionalProperty?: string }
+  }[]
+}
+
+/** Gives Fastify's own refusals (a body that is no JSON, one that misses the schema) a code of ours. */
+function toProblem(error: unknown): ApnsdError {
+  if (error instanceof ApnsdError) return error
+  const { validation, statusCode, code } = error as FastifyFault
+  const [fault] = validation ?? []
+  if (fault !== undefined) {
+    const name = fault.params?.additionalProperty
+    const extra = name === undefined ? '' : `: ${name}`
+    const subject = fault.instancePath === '' ? 'The body' : fault.instancePath
+    return new ApnsdError(
+      'invalid-argument',
+      `${subject} ${fault.message ?? 'is wrong'}${extra}.`,
+      {
+        place: fault.instancePath,
+      },
+    )
+  }
+  if (statusCode === 413)
+    return new ApnsdError('request-too-large', 'The body is larger than this call takes.')
+  if (statusCode !== undefined && statusCode < 500)
+    return new ApnsdError(
+      'malformed-request',
+      `The request cannot be read (${code ?? statusCode}).`,
+      {
+        cause: error,
+      },
+    )
+  return toApnsdError(error)
+}
+
+/** Answers with problem details. [RFC 9457] */
+function sendProblem(
+  error: ApnsdError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Log,
+): FastifyReply {
+  const { httpStatus } = ERRORS[error.code]
+  if (error.code === 'internal' || error.code === 'storage-failed')
+    log.error(
+      { err: error, method: request.method, route: request.routeOptions.url },
+      'a call failed',
+    )
+  return reply
+    .code(httpStatus)
+    .type('application/problem+json')
+    .send({
+      type: `urn:apnsd:error:${error.code}`,
+      title: error.code.replaceAll('-', ' '),
+      status: httpStatus,
+      code: error.code,
+      detail: error.message,
+      ...(error.place === undefined ? {} : { place: error.place }),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
+}

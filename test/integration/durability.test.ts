@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { Simulator } from '@apnsd/simulator'
+import { DEVICE_TOKEN, Stage } from '../support/stage.ts'
+
+describe('nothing accepted is lost', () => {
+  let stage: Stage
+  beforeEach(async () => {
+    stage = await Stage.open()
+  })
+  afterEach(() => stage.close())
+
+  const payload = (alert: string) => ({ aps: { alert } })
+
+  it('delivers after a restart what was accepted right before a SIGKILL', async () => {
+    await stage.provision()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('first'))
+    await stage.settled(1)
+    stage.simulator.clearNotifications()
+    // Apple takes nothing for now, so that the daemon can only have it on disk when it is killed
+    stage.simulator.play({ rules: [{ do: { type: 'noAnswer' } }] })
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('second'))
+    await stage.daemon.kill()
+    stage.simulator.clearScript()
+    await stage.startDaemon()
+    const [taken] = await stage.settled(1)
+    assert.deepEqual(taken?.payload, payload('second'))
+  })
+
+  it('needs no provisioning after a restart, and remembers outcomes', async () => {
+    await stage.provision()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('before'))
+    const [before] = await stage.settled(1)
+    assert.equal(await stage.daemon.stop(), 0)
+    await stage.startDaemon()
+    assert.equal((await stage.outcome(before?.apnsId ?? '')).state, 'accepted')
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('after'))
+    const taken = await stage.settled(2)
+    assert.deepEqual(taken[1]?.payload, payload('after'))
+  })
+
+  it('absorbs an outage of Apple in the queue once the credential has reached it, also after a restart', async () => {
+    await stage.provision()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('before'))
+    await stage.settled(1)
+    const { authority, url } = stage.simulator
+    await stage.simulator.close()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('during'))
+    await stage.daemon.stop()
+    await stage.startDaemon(url)
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('during, after a restart'))
+    const { certificatePem, privateKeyPem } = authority
+    stage.simulator = await Simulator.start({
+      listen: { host: '127.0.0.1', port: Number(new URL(url).port) },
+      authority: { certificatePem, privateKeyPem },
+    })
+    const taken = await stage.settled(2)
+    assert.deepEqual(
+      taken.map((notification) => notification.payload),
+      [payload('during'), payload('during, after a restart')],
+    )
+  })
+
+  it('sends again, with the same apns-id, what never got an answer', async () => {
+    await stage.provision()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('first'))
+    await stage.settled(1)
+    stage.simulator.clearNotifications()
+    stage.simulator.play({ rules: [{ times: 1, do: { type: 'closeConnection' } }] })
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('second'))
+    const [taken] = await stage.settled(1)
+    assert.deepEqual(taken?.payload, payload('second'))
+    assert.equal((await stage.outcome(taken.apnsId)).attempts, 2)
+  })
+
+  it('drains at SIGTERM: answers that are on their way are waited for', async () => {
+    await stage.provision()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('first'))
+    await stage.settled(1)
+    stage.simulator.clearNotifications()
+    stage.simulator.play({ rules: [{ do: { type: 'delay', ms: 200 } }] })
+    await stage.call(
+      'notify',
+      'myapp',
+      Array.from({ length: 50 }, () => DEVICE_TOKEN),
+      payload('many'),
+    )
+    assert.equal(await stage.daemon.stop(), 0)
+    await stage.startDaemon()
+    stage.simulator.clearScript()
+    const taken = await stage.settled(50)
+    const ids = new Set(taken.map(({ apnsId }) => apnsId))
+    assert.equal(ids.size, 50)
+    assert.equal(stage.simulator.totals.accepted, 51)
+  })
+
+  it('delivers a call of several chunks whole', async () => {
+    await stage.provision()
+    const deviceTokens = Array.from({ length: 2500 }, (_, index) =>
+      index.toString(16).padStart(64, '0'),
+    )
+    await stage.call('notify', 'myapp', deviceTokens, payload('all'))
+    const taken = await stage.settled(2500)
+    assert.deepEqual(taken.map(({ deviceToken }) => deviceToken).sort(), deviceTokens)
+  })
+})

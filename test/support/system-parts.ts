@@ -1,0 +1,21 @@
+import { spawnSync } from 'node:child_process'
+
+/** What tests may need of the system; the same list as in install-system-parts. */
+const PARTS = {
+  python3: ['python3', '-c', 'import ssl, xmlrpc.client'],
+  ruby: ['ruby', '-e', 'require "xmlrpc/client"'],
+  curl: ['curl', '--version'],
+} as const
+
+const PACKAGES: Record<keyof typeof PARTS, string> = {
+  python3: 'python3',
+  ruby: 'ruby ruby-xmlrpc',
+  curl: 'curl',
+}
+
+/** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */
+export function missing(part: keyof typeof PARTS): false | string {
+  const [command, ...args] = PARTS[part]
+  const { status } = spawnSync(command, args, { stdio: 'ignore' })
+  return status === 0 ? false : `${part} is not on this machine: apt-get install ${PACKAGES[part]}`
+}
