@@ -94,6 +94,18 @@ describe('nothing accepted is lost', () => {
     assert.equal(stage.simulator.totals.accepted, 51)
   })
 
+  it('goes on, and ends at SIGTERM, when the reader of its log has gone', async () => {
+    await stage.provision()
+    stage.daemon.deafen()
+    await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('unlogged'))
+    await stage.settled(1)
+    assert.equal(await stage.daemon.stop(), 0)
+    // and so where the first line that nobody reads is the one about ending
+    await stage.startDaemon()
+    stage.daemon.deafen()
+    assert.equal(await stage.daemon.stop(), 0)
+  })
+
   it('delivers a call of several chunks whole', async () => {
     await stage.provision()
     const deviceTokens = Array.from({ length: 2500 }, (_, index) =>

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http'
-import { isIP } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ApnsdError, ERRORS, toApnsdError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
+import { refuseBrowsers } from './browser-guard.ts'
 
 /** A request's header and body must be here by then, however slowly they come. */
 const REQUEST_TIMEOUT_MS = 60_000
@@ -19,7 +18,7 @@ export function createHttpServer(log: Log): FastifyInstance {
     // say what is wrong with a request rather than bend it until it fits
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, discriminator: true } },
   })
-  server.addHook('onRequest', async (request) => refuseBrowsers(request.raw))
+  server.addHook('onRequest', refuseBrowsers)
   server.setErrorHandler((error, request, reply) =>
     sendProblem(toProblem(error), request, reply, log),
   )
@@ -35,28 +34,6 @@ export function createHttpServer(log: Log): FastifyInstance {
     ),
   )
   return server
-}
-
-/**
- * Refuses what a browser sends on behalf of a page. Without access keys, whoever reaches the loopback address may send;
- * a page on the operator's machine can reach it too, and must not. Browsers name the page in `Origin`, and a page that
- * has its own name point to 127.0.0.1 gives itself away by `Host`. No XML-RPC library or server-side client does either.
- * @throws {ApnsdError} forbidden-origin
- */
-function refuseBrowsers({ headers }: IncomingMessage): void {
-  if (headers.origin !== undefined)
-    throw new ApnsdError('forbidden-origin', 'Requests from web pages are refused.', {
-      hint: 'Call the daemon from a server, not from a page.',
-    })
-  const name = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (name !== '' && name !== 'localhost' && isIP(name) === 0)
-    throw new ApnsdError(
-      'forbidden-origin',
-      `This daemon does not go by the name ${name.slice(0, 100)}.`,
-      {
-        hint: 'Call it by its address, such as 127.0.0.1, or as localhost.',
-      },
-    )
 }
 
 interface FastifyFault {

@@ -44,10 +44,7 @@ export function xmlrpcDoor(
     // the route reads the stream itself, and parses while it arrives
     server.addContentTypeParser('*', (_request, _payload, done) => done(null))
     server.decorateRequest(CONTENT_TYPE, '')
-    server.addHook('onRequest', async (request) => {
-      refuseBrowser(request)
-      hideContentType(request)
-    })
+    server.addHook('onRequest', async (request) => hideContentType(request))
     server.setErrorHandler((error, _request, reply) => {
       if (isForbidden(error)) return sendForbidden(reply, error)
       return sendFault(reply, dispatcher.answerThrown(error))
@@ -64,20 +61,7 @@ export function xmlrpcDoor(
   }
 }
 
-/**
- * Refuses a browser before its body is read. Without API keys the daemon trusts whoever reaches its loopback address,
- * and any web page that the operator opens does: it may post text there without asking. Browsers give themselves away by
- * this header, and no XML-RPC client sends it.
- * @throws {ApnsdError} forbidden-origin
- */
-function refuseBrowser({ headers }: FastifyRequest): void {
-  if (headers.origin === undefined) return
-  throw new ApnsdError('forbidden-origin', 'Requests from web pages are refused.', {
-    hint: 'XML-RPC is called from a server, without an Origin header.',
-  })
-}
-
-/** The hooks of the server around this door refuse with the same error. */
+/** The server around this door refuses browsers; see browser-guard.ts. */
 function isForbidden(error: unknown): error is ApnsdError {
   return error instanceof ApnsdError && error.code === 'forbidden-origin'
 }

@@ -62,6 +62,11 @@ export class DaemonProcess {
     })
   }
 
+  /** Reads its log no more, like a log collector that has died. */
+  deafen(): void {
+    this.#child.stdout?.destroy()
+  }
+
   /** Asks it to drain and stop; resolves with its exit code. */
   stop(): Promise<number | null> {
     this.#child.kill('SIGTERM')

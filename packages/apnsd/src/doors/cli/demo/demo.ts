@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Notification, Simulator } from '@apnsd/simulator'
-import type { XmlRpcValue } from '../../xmlrpc/values.ts'
+import { DateTime, type XmlRpcValue } from '../../xmlrpc/values.ts'
 import { call, waitForOutcome } from './daemon-client.ts'
 import { DaemonProcess } from './daemon-process.ts'
 import { formatMs, Narrator, shorten } from './narrator.ts'
@@ -30,6 +30,8 @@ interface Stage {
  */
 export async function demo({ once = false }: DemoOptions): Promise<void> {
   const narrator = new Narrator((text) => process.stdout.write(text))
+  // whoever reads may have gone (`| head`): what was started must be ended all the same
+  process.stdout.on('error', () => undefined)
   const folder = mkdtempSync(join(tmpdir(), 'apnsd-demo-'))
   const simulator = await Simulator.start()
   let daemon: DaemonProcess | undefined
@@ -174,17 +176,20 @@ async function timedCall(
   const startedAt = performance.now()
   const result = await call(daemon.url, method, params)
   narrator.called(
-    `${method}(${params.map(formatParam).join(', ')})`,
-    result === null ? 'nil' : JSON.stringify(result),
+    `${method}(${params.map(formatValue).join(', ')})`,
+    formatValue(result),
     performance.now() - startedAt,
   )
   return result
 }
 
-function formatParam(param: XmlRpcValue): string {
-  if (typeof param === 'string') return `'${shorten(param)}'`
-  if (Array.isArray(param)) return `[${param.map(formatParam).join(', ')}]`
-  return JSON.stringify(param)
+/** A value as Python would show it, device tokens cut short. */
+function formatValue(value: XmlRpcValue): string {
+  if (value === null) return 'nil'
+  if (typeof value === 'string') return `'${shorten(value)}'`
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`
+  if (value instanceof DateTime) return new Date(value.epochS * 1000).toISOString()
+  return JSON.stringify(value)
 }
 
 /** Prints commands to paste, and then whatever arrives, until the person has seen enough. */
@@ -205,7 +210,7 @@ async function stayUp(
     narrator.line(`   ${command}`)
   }
   narrator.line()
-  narrator.line('   Ctrl-C ends it.')
+  narrator.line('   What arrives is shown here. Ctrl-C ends it.')
   simulator.clearNotifications()
   const interrupted = new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)

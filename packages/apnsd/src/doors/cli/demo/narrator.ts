@@ -57,7 +57,6 @@ export class Narrator {
 
 export const formatMs = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
 
-/** Long hex and long JWTs, cut in the middle. */
-export function shorten(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 30)}…${text.slice(-12)}`
-}
+/** Device tokens and provider tokens, cut in the middle. */
+export const shorten = (text: string): string =>
+  text.replace(/[\w.-]{60,}/g, (long) => `${long.slice(0, 8)}…${long.slice(-8)}`)

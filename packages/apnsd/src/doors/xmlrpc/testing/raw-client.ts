@@ -51,7 +51,12 @@ export class RawClient {
   /** Writes a POST with a Content-Length. */
   async post(body: string | Buffer, fields: string[] = [], path = '/'): Promise<void> {
     const bytes = Buffer.from(body)
-    const head = [`POST ${path} HTTP/1.1`, 'Host: x', ...fields, `Content-Length: ${bytes.length}`]
+    const head = [
+      `POST ${path} HTTP/1.1`,
+      'Host: localhost',
+      ...fields,
+      `Content-Length: ${bytes.length}`,
+    ]
     await this.write(`${head.join('\r\n')}\r\n\r\n`)
     await this.write(bytes)
   }

@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import fastify, { type FastifyInstance } from 'fastify'
+import fastify from 'fastify'
+import { refuseBrowsers } from '../../browser-guard.ts'
 import { xmlrpcDoor } from '../door.ts'
 import { FakeProvider } from './fake-provider.ts'
 import { RawClient } from './raw-client.ts'
 
-/** A real server on a socket of its own, with nothing but this door in it. */
+/** A real server on a socket of its own, with this door and the guard against browsers in it. */
 export interface StartedDoor {
   port: number
   provider: FakeProvider
@@ -15,18 +16,12 @@ export interface StartedDoor {
   connect(): Promise<RawClient>
 }
 
-/**
- * Starts the door for one test; all of it is closed when the test ends.
- * @param prepare may change the server around the door first.
- */
-export async function startDoor(
-  t: TestContext,
-  prepare: (server: FastifyInstance) => void = () => {},
-): Promise<StartedDoor> {
+/** Starts the door for one test; all of it is closed when the test ends. */
+export async function startDoor(t: TestContext): Promise<StartedDoor> {
   const provider = new FakeProvider()
   const logged: unknown[] = []
   const server = fastify()
-  prepare(server)
+  server.addHook('onRequest', refuseBrowsers)
   await server.register(xmlrpcDoor(provider, { error: ({ err }) => logged.push(err) }))
   await server.listen({ port: 0, host: '127.0.0.1' })
   const { port } = server.server.address() as AddressInfo
