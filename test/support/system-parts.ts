@@ -5,12 +5,14 @@ const PARTS = {
   python3: ['python3', '-c', 'import ssl, xmlrpc.client'],
   ruby: ['ruby', '-e', 'require "xmlrpc/client"'],
   curl: ['curl', '--version'],
+  openssl: ['openssl', 'version'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
   python3: 'python3',
   ruby: 'ruby ruby-xmlrpc',
   curl: 'curl',
+  openssl: 'openssl',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */
