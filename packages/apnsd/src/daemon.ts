@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync } from 'node:fs'
+import { X509Certificate } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { getCACertificates } from 'node:tls'
 import { Simulator } from '@apnsd/simulator'
@@ -8,6 +9,7 @@ import { Database } from './base/database.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import type { Log } from './base/log.ts'
+import { readSettingsFile } from './config/read-file.ts'
 import type { Config } from './config/schema.ts'
 import type { Clock } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
@@ -204,10 +206,20 @@ async function listen(server: FastifyInstance, { host, port }: Address): Promise
 function endpointsOf({ apns }: Config): Endpoints {
   const { sandbox, production, ca } = apns
   if (ca === '') return { sandbox, production, ca: undefined }
+  return { sandbox, production, ca: [...getCACertificates('default'), readAuthorities(ca)] }
+}
+
+/** TLS would take any text, and trust nobody by it: better to say so now than at each connection. */
+function readAuthorities(path: string): string {
+  const pem = readSettingsFile('CA file', path)
   try {
-    return { sandbox, production, ca: [...getCACertificates('default'), readFileSync(ca, 'utf8')] }
+    void new X509Certificate(pem)
+    return pem
   } catch (cause) {
-    throw new ApnsdError('invalid-configuration', `The CA file ${ca} cannot be read.`, { cause })
+    throw new ApnsdError('invalid-configuration', `The CA file ${path} holds no certificate.`, {
+      hint: 'It takes certificates in PEM.',
+      cause,
+    })
   }
 }
 

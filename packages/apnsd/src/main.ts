@@ -1,3 +1,4 @@
+import { CommanderError } from 'commander'
 import { ApnsdError, ERRORS, toApnsdError } from './base/errors.ts'
 import { createLog } from './base/log.ts'
 import { loadConfig } from './config/load-config.ts'
@@ -9,6 +10,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await createProgram(serve).parseAsync(argv)
   } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      // it has said what was wrong; help and version come this way too, with 0
+      process.exitCode = thrown.exitCode === 0 ? 0 : ERRORS['invalid-argument'].exitCode
+      return
+    }
     const error = toApnsdError(thrown)
     const hint = error.hint === undefined ? '' : ` ${error.hint}`
     process.stderr.write(`apnsd: ${error.message}${hint}\n`)
@@ -22,6 +28,8 @@ const describe = (thrown: unknown): string =>
 
 /** Runs the daemon until SIGTERM or SIGINT; then it drains, and the process ends with 0. */
 async function serve(options: ServeOptions): Promise<void> {
+  // what it writes holds device tokens and payloads, whatever the mode of the folder
+  process.umask(0o077)
   const config = loadConfig(options.config, {
     listen: options.listen,
     data: options.data,
@@ -35,8 +43,10 @@ async function serve(options: ServeOptions): Promise<void> {
   const { url, simulator } = daemon
   const stand =
     simulator === null ? {} : { simulator: simulator.url, control: simulator.controlUrl }
+  // listened for before anybody can know that it is ready
+  const told = nextSignal()
   log.info({ url, data: config.data, ...stand }, 'ready')
-  const signal = await nextSignal()
+  const signal = await told
   log.info({ signal }, 'draining')
   // whoever asks twice does not want to wait; what is on disk is sent at the next start
   void nextSignal().then(() => process.exit(1))

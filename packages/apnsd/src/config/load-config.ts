@@ -5,6 +5,7 @@ import { Value } from 'typebox/value'
 import { parse as parseYaml } from 'yaml'
 import { ApnsdError } from '../base/errors.ts'
 import { nearestName } from '../base/nearest.ts'
+import { readSettingsFile } from './read-file.ts'
 import { CONFIG_SCHEMA, type Config, listSettings, type Setting } from './schema.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -62,15 +63,16 @@ function assign(values: Record<string, unknown>, path: readonly string[], value:
 }
 
 function readConfigFile(file: string, settings: readonly Setting[]): Record<string, unknown> {
+  const text = readSettingsFile('configuration file', file)
   let parsed: unknown
   try {
-    parsed = parseYaml(readFileSync(file, 'utf8'))
+    parsed = parseYaml(text)
   } catch (cause) {
-    const why =
-      (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be read as YAML'
-    throw new ApnsdError('invalid-configuration', `The configuration file ${file} ${why}.`, {
-      cause,
-    })
+    throw new ApnsdError(
+      'invalid-configuration',
+      `The configuration file ${file} cannot be read as YAML.`,
+      { cause },
+    )
   }
   const values: Record<string, unknown> = {}
   for (const [name, value] of flatten(parsed, '')) {

@@ -40,7 +40,8 @@ export const CONFIG_SCHEMA = Type.Object(
     ),
     simulator: Type.Boolean({
       default: false,
-      description: 'Also run the stand-in for Apple, and send everything there.',
+      description:
+        'Also run the stand-in for Apple, and send everything there, whatever apns.sandbox and apns.production say.',
     }),
     drainSeconds: Type.Number({
       default: 10,

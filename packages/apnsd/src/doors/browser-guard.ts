@@ -17,7 +17,10 @@ export async function refuseBrowsers({ headers }: FastifyRequest): Promise<void>
         hint: 'Call the daemon from a server, not from a page.',
       },
     )
-  const name = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  const name = (headers.host ?? '')
+    .toLowerCase()
+    .replace(/:\d+$/, '')
+    .replace(/^\[(.*)\]$/, '$1')
   if (name !== '' && name !== 'localhost' && isIP(name) === 0)
     throw new ApnsdError(
       'forbidden-origin',

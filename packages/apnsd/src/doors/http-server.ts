@@ -8,6 +8,9 @@ const REQUEST_TIMEOUT_MS = 60_000
 /** Clients that call now and then keep their connection for so long between calls. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000
 
+/** Bytes of a part of a path: the longest name of an app, each character escaped, and some. */
+const MAX_PARAM_LENGTH = 4096
+
 /** Makes the HTTP server that all doors share: limits, the guard against browsers, errors as problem details. */
 export function createHttpServer(log: Log): FastifyInstance {
   const server = Fastify({
@@ -15,9 +18,14 @@ export function createHttpServer(log: Log): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) =>
+      void sendProblem(toProblem(error), request, reply, log),
     // say what is wrong with a request rather than bend it until it fits
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, discriminator: true } },
   })
+  // JSON is the one thing that calls take; XML-RPC's door sees to its own
+  server.removeContentTypeParser('text/plain')
   server.addHook('onRequest', refuseBrowsers)
   server.setErrorHandler((error, request, reply) =>
     sendProblem(toProblem(error), request, reply, log),
@@ -47,6 +55,16 @@ interface FastifyFault {
   }[]
 }
 
+/** What Fastify found wrong with a request, in our words. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'The Content-Type is not application/json.',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'There is no body.',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not JSON.',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as its Content-Length says.',
+  FST_ERR_BAD_URL: 'The path is not encoded as a URL is.',
+  FST_ERR_MAX_PARAM_LENGTH: 'A part of the path is too long.',
+}
+
 /** Gives Fastify's own refusals (a body that is no JSON, one that misses the schema) a code of ours. */
 function toProblem(error: unknown): ApnsdError {
   if (error instanceof ApnsdError) return error
@@ -67,13 +85,9 @@ function toProblem(error: unknown): ApnsdError {
   if (statusCode === 413)
     return new ApnsdError('request-too-large', 'The body is larger than this call takes.')
   if (statusCode !== undefined && statusCode < 500)
-    return new ApnsdError(
-      'malformed-request',
-      `The request cannot be read (${code ?? statusCode}).`,
-      {
-        cause: error,
-      },
-    )
+    return new ApnsdError('malformed-request', UNREADABLE[code ?? ''] ?? 'It cannot be read.', {
+      cause: error,
+    })
   return toApnsdError(error)
 }
 

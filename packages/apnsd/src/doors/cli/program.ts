@@ -23,6 +23,7 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     .description('Delivers Apple push notifications: start it, provision an app, notify.')
     .version(readVersion())
     .showHelpAfterError()
+    .exitOverride()
   program
     .command('serve')
     .description('run the daemon')

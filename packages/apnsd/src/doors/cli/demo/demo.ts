@@ -14,6 +14,8 @@ export interface DemoOptions {
 }
 
 const TOPIC = 'com.example.myapp'
+/** What a shell makes of a program that SIGINT has ended. */
+const EXIT_INTERRUPTED = 130
 
 /** What the steps of the demo share. */
 interface Stage {
@@ -34,23 +36,53 @@ export async function demo({ once = false }: DemoOptions): Promise<void> {
   process.stdout.on('error', () => undefined)
   const folder = mkdtempSync(join(tmpdir(), 'apnsd-demo-'))
   const simulator = await Simulator.start()
+  const interruption = new Interruption(simulator)
   let daemon: DaemonProcess | undefined
   try {
     narrator.line('apnsd: start one daemon, provision an app, notify.')
     daemon = await startDaemon(narrator, simulator, folder)
     const stage: Stage = { narrator, simulator, folder, daemon }
+    interruption.check()
     await provision(stage)
     const deviceToken = randomBytes(32).toString('hex')
     await notifyOne(stage, deviceToken)
     await notifyMany(stage)
     daemon = await restart(stage)
     stage.daemon = daemon
+    interruption.check()
     const apnsId = await notifyAgain(stage, deviceToken)
-    if (!once) await stayUp(stage, deviceToken, apnsId)
+    if (once) return
+    interruption.isWelcome = true
+    await stayUp(stage, deviceToken, apnsId)
+  } catch (error) {
+    if (!interruption.came) throw error
+    if (!interruption.isWelcome) process.exitCode = EXIT_INTERRUPTED
   } finally {
     await daemon?.stop()
     await simulator.close()
     rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * A person who has seen enough. Closes the simulator, so that whatever waits for it rejects and the demo ends on the
+ * way of every error, with nothing left running.
+ */
+class Interruption {
+  came = false
+  /** True once the demo only waits for it. */
+  isWelcome = false
+
+  constructor(simulator: Simulator) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        this.came = true
+        void simulator.close()
+      })
+  }
+
+  check(): void {
+    if (this.came) throw new Error('interrupted')
   }
 }
 
@@ -89,9 +121,8 @@ async function notifyOne(stage: Stage, deviceToken: string): Promise<string> {
   stage.narrator.step('Notify a device')
   return notifyAndShow(stage, deviceToken, {
     aps: {
-      alert: { title: 'Parcel shipped', body: 'Your order 12345 arrives on Monday' },
+      alert: { title: 'Parcel shipped', body: 'It arrives on Monday' },
       badge: 1,
-      sound: 'default',
     },
     order: 12_345,
   })
@@ -212,10 +243,7 @@ async function stayUp(
   narrator.line()
   narrator.line('   What arrives is shown here. Ctrl-C ends it.')
   simulator.clearNotifications()
-  const interrupted = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve)
-  })
-  await Promise.race([interrupted, showArrivals(narrator, simulator)])
+  await showArrivals(narrator, simulator)
 }
 
 async function showArrivals(narrator: Narrator, simulator: Simulator): Promise<never> {
