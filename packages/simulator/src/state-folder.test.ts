@@ -28,8 +28,9 @@ test('takes certificates and keys that it issued before a restart', async (t) =>
 })
 
 test('keeps private keys from everybody else', async (t) => {
-  const folder = join(mkdtempSync(join(tmpdir(), 'simulator-')), 'state')
-  t.after(() => rmSync(folder, { recursive: true }))
+  const parent = mkdtempSync(join(tmpdir(), 'simulator-'))
+  t.after(() => rmSync(parent, { recursive: true }))
+  const folder = join(parent, 'state')
   const simulator = await Simulator.start({ folder, control: null })
   t.after(() => simulator.close())
   simulator.issueKey()
