@@ -176,8 +176,9 @@ function byDeviceToken(a: SimpleFrame, b: SimpleFrame): number {
 /** Lets Apple say of each dead device, one after the other, that it is dead. */
 async function pushToTheDead(stage: Stage, appId: string): Promise<void> {
   for (const { deviceToken } of DEATHS) {
+    const count = stage.simulator.totals.answers + 1
     await stage.call('notify', appId, deviceToken, { aps: {} })
-    const answers = await stage.simulator.waitForAnswers(stage.simulator.totals.answers + 1)
+    const answers = await stage.simulator.waitForAnswers(count)
     await stage.outcome(answers.at(-1)?.apnsId ?? '')
   }
 }
