@@ -298,7 +298,11 @@ export class ApnsClient {
 
   #write(line: Line, pending: Pending, notification: ApnsNotification): void {
     if (line.token !== null) line.token = this.#tokens?.renew(line.token) ?? null
-    const fields = formatRequestFields(notification, this.#url.host, line.token?.jwt ?? null)
+    const fields = formatRequestFields(
+      notification,
+      this.#url.host,
+      line.token?.authorization ?? null,
+    )
     this.#inFlight += 1
     line.connection.request(fields, notification.payload, (end) => {
       this.#inFlight -= 1

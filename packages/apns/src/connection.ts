@@ -1,6 +1,8 @@
 import { ConnectError, CredentialRefusedError } from './errors.ts'
-import { openNodeHttp2Session, type Session, type StreamEnd } from './node-http2-session.ts'
-import type { RequestFields } from './request.ts'
+import type { RequestFields } from './http2/request-encoder.ts'
+import type { RequestStream, StreamEnd } from './http2/request-stream.ts'
+import { Http2Session } from './http2/session.ts'
+import { dial } from './tls/dial.ts'
 
 /**
  * A connection's life.
@@ -59,8 +61,7 @@ const MAX_TIMEOUTS_IN_A_ROW = 3
 interface InFlight {
   readonly sentAtMs: number
   readonly onEnd: (end: RequestEnd) => void
-  /** Gives the stream up, so that it no longer counts against the peer's limit. */
-  cancel: () => void
+  stream: RequestStream | null
   done: boolean
 }
 
@@ -68,7 +69,7 @@ interface InFlight {
 export class Connection {
   readonly #events: ConnectionEvents
   readonly #timings: ConnectionTimings
-  readonly #session: Session
+  readonly #session: Http2Session
   readonly #inFlight = new Set<InFlight>()
   readonly #openedAtMs = performance.now()
   readonly #watch: NodeJS.Timeout
@@ -82,14 +83,11 @@ export class Connection {
   constructor(options: ConnectionOptions, events: ConnectionEvents) {
     this.#events = events
     this.#timings = options.timings
-    this.#session = openNodeHttp2Session(
-      { url: options.url, ca: options.ca, client: options.certificate },
-      {
-        settings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
-        goaway: (errorCode, _lastStreamId, debugData) => this.#onGoaway(errorCode, debugData),
-        closed: (cause) => this.#become('closed', explainLoss(cause, this.#state)),
-      },
-    )
+    this.#session = new Http2Session(dial(options), {
+      settings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
+      goaway: (errorCode, _lastStreamId, debugData) => this.#onGoaway(errorCode, debugData),
+      closed: (cause) => this.#become('closed', explainLoss(cause, this.#state)),
+    })
     const shortest = Math.min(
       options.timings.connectTimeoutMs,
       options.timings.requestTimeoutMs,
@@ -120,11 +118,12 @@ export class Connection {
     const flight: InFlight = {
       sentAtMs: performance.now(),
       onEnd,
-      cancel: () => undefined,
+      stream: null,
       done: false,
     }
     this.#inFlight.add(flight)
-    flight.cancel = this.#session.request(fields, body, (end) => this.#settle(flight, end))
+    flight.stream = this.#session.request(fields, body, (end) => this.#settle(flight, end))
+    if (this.#session.isRetireDue) this.retire()
   }
 
   /** Takes no further request; closes when the last answer is in, or its time is up. */
@@ -205,11 +204,10 @@ export class Connection {
     for (const flight of this.#inFlight) {
       if (now - flight.sentAtMs <= this.#timings.requestTimeoutMs) break
       this.#timeoutsInARow += 1
-      flight.cancel()
-      this.#settle(flight, {
-        type: 'inDoubt',
-        cause: `no answer within ${this.#timings.requestTimeoutMs} ms`,
-      })
+      const cause = `no answer within ${this.#timings.requestTimeoutMs} ms`
+      // the peer is told first: until then the stream counts against its limit
+      if (flight.stream !== null) this.#session.cancel(flight.stream, cause)
+      this.#settle(flight, { type: 'inDoubt', cause })
     }
     if (this.#timeoutsInARow >= MAX_TIMEOUTS_IN_A_ROW)
       this.destroy(`${this.#timeoutsInARow} requests in a row went unanswered`)

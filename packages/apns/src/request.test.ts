@@ -13,7 +13,7 @@ const notification = {
 
 describe('formatRequestFields', () => {
   it('writes what Apple asks for, and nothing that was not decided', () => {
-    assert.deepEqual(formatRequestFields(notification, 'api.push.apple.com', 'JWT'), {
+    assert.deepEqual(formatRequestFields(notification, 'api.push.apple.com', 'bearer JWT'), {
       ':method': 'POST',
       ':scheme': 'https',
       ':authority': 'api.push.apple.com',

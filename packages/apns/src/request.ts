@@ -1,3 +1,4 @@
+import type { RequestFields } from './http2/request-encoder.ts'
 import type { PushType } from './push-types.ts'
 
 /** A notification as it goes to Apple, every header decided. */
@@ -19,26 +20,23 @@ export interface ApnsNotification {
   readonly apnsId: string
 }
 
-/** Header fields of a request in the order they are written, pseudo-header fields first. */
-export type RequestFields = Record<string, string>
-
 /**
  * Writes the header fields of a request.
- * @param providerToken the JWT; null on a connection that showed a certificate
+ * @param authorization the provider token's field; null on a connection that showed a certificate
  * @see Apple, "Sending notification requests to APNs"
  */
 export function formatRequestFields(
   notification: ApnsNotification,
   authority: string,
-  providerToken: string | null,
+  authorization: string | null,
 ): RequestFields {
-  const fields: RequestFields = {
+  const fields: Record<string, string> = {
     ':method': 'POST',
     ':scheme': 'https',
     ':authority': authority,
     ':path': `/3/device/${notification.deviceToken}`,
   }
-  if (providerToken !== null) fields['authorization'] = `bearer ${providerToken}`
+  if (authorization !== null) fields['authorization'] = authorization
   fields['apns-topic'] = notification.topic
   fields['apns-push-type'] = notification.pushType
   fields['apns-id'] = notification.apnsId

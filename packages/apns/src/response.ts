@@ -1,3 +1,5 @@
+import type { StreamAnswer } from './http2/request-stream.ts'
+
 /** Apple's answer: taken. Not a promise that the device gets it. */
 export interface Accepted {
   readonly type: 'accepted'
@@ -35,16 +37,8 @@ export type Answer = Accepted | Rejected
 /** What can come of handing a notification to the wire: exactly one of these. */
 export type SendResult = Answer | NotProcessed | InDoubt
 
-/** An answer as it came off the wire. */
-export interface RawAnswer {
-  readonly status: number
-  /** Names in lower case. */
-  readonly fields: Readonly<Record<string, string | undefined>>
-  readonly body: string
-}
-
 /** Reads Apple's answer to the request that carried `apnsId`. A body that is no JSON object counts as no reason. */
-export function parseAnswer({ status, fields, body }: RawAnswer, apnsId: string): Answer {
+export function parseAnswer({ status, fields, body }: StreamAnswer, apnsId: string): Answer {
   if (status === 200)
     return { type: 'accepted', apnsId, uniqueId: fields['apns-unique-id'] ?? null }
   const { reason, timestamp } = parseBody(body)

@@ -44,7 +44,7 @@ describe('ProviderTokenSource', () => {
     const first = source.adopt()
     go(31)
     const second = source.adopt()
-    assert.notEqual(second.jwt, first.jwt)
+    assert.notEqual(second.authorization, first.authorization)
     assert.equal(source.renew(first), first)
   })
 
@@ -66,6 +66,6 @@ describe('ProviderTokenSource', () => {
     const first = source.adopt()
     go(1)
     source.discard()
-    assert.notEqual(source.adopt().jwt, first.jwt)
+    assert.notEqual(source.adopt().authorization, first.authorization)
   })
 })

@@ -9,9 +9,10 @@ const ROTATE_AFTER_MS = 50 * 60_000
  */
 const TOO_OLD_TO_ADOPT_MS = ROTATE_AFTER_MS - 20 * 60_000
 
-/** A provider token: the JWT, and when it was made. */
+/** A provider token, and when it was made. */
 export interface ProviderToken {
-  readonly jwt: string
+  /** The value of its header field: `bearer` and the JWT. Made once, for it goes into every request. */
+  readonly authorization: string
   /** ms since the epoch; the JWT's own `iat` is in whole seconds. */
   readonly issuedAtMs: number
 }
@@ -31,7 +32,10 @@ export class ProviderTokenSource {
   adopt(): ProviderToken {
     const now = this.#now()
     if (this.#latest === null || now - this.#latest.issuedAtMs >= TOO_OLD_TO_ADOPT_MS)
-      this.#latest = { jwt: formatProviderToken(this.#credential, now), issuedAtMs: now }
+      this.#latest = {
+        authorization: `bearer ${formatProviderToken(this.#credential, now)}`,
+        issuedAtMs: now,
+      }
     return this.#latest
   }
 
