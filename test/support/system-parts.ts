@@ -6,6 +6,9 @@ const PARTS = {
   ruby: ['ruby', '-e', 'require "xmlrpc/client"'],
   curl: ['curl', '--version'],
   openssl: ['openssl', 'version'],
+  nghttpd: ['nghttpd', '--version'],
+  nginx: ['nginx', '-v'],
+  'python3-h2': ['/usr/bin/python3', '-c', 'import h2'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -13,6 +16,9 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   ruby: 'ruby ruby-xmlrpc',
   curl: 'curl',
   openssl: 'openssl',
+  nghttpd: 'nghttp2-server',
+  nginx: 'nginx',
+  'python3-h2': 'python3-h2',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */
