@@ -166,6 +166,36 @@ describe('ApnsClient against the simulator', () => {
     assert.equal((await client.send(notification)).type, 'accepted')
   })
 
+  it('settles each once when a connection is lost with all its streams taken and thousands waiting', async () => {
+    const gate = await TcpGate.open(Number(new URL(simulator.url).port))
+    simulator.play({ rules: [{ do: { type: 'noAnswer' } }] })
+    const client = createClient({ url: `https://localhost:${gate.port}` })
+    const results: string[] = []
+    const settled = Promise.withResolvers<void>()
+    client.submit({
+      length: 20_000,
+      take: (index) => {
+        // the last stream that the peer's limit allows
+        if (index === 999) setImmediate(() => gate.close())
+        return {
+          ...notification,
+          apnsId: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+        }
+      },
+      settled: (index, { type }) => {
+        assert.equal(results[index], undefined)
+        results[index] = type
+        if (results.length === 20_000 && !results.includes(undefined as never)) settled.resolve()
+      },
+    })
+    while (!events.some(({ type }) => type === 'disconnected'))
+      await new Promise((resolve) => setImmediate(resolve))
+    await client.close(0)
+    await settled.promise
+    assert.equal(results.filter((type) => type === 'inDoubt').length, 1000)
+    assert.equal(results.filter((type) => type === 'notProcessed').length, 19_000)
+  })
+
   it('says that a notification is in doubt when no answer comes in time', async () => {
     const client = createClient({ timings: { requestTimeoutMs: 50 } })
     await client.connect()

@@ -103,7 +103,8 @@ export class Connection {
 
   /** How many more requests the peer's live limit allows; 0 unless ready. */
   get room(): number {
-    return this.#state === 'ready' ? Math.max(0, this.#streamLimit - this.#inFlight.size) : 0
+    if (this.#state !== 'ready' || !this.#session.isOpen) return 0
+    return Math.max(0, this.#streamLimit - this.#inFlight.size)
   }
 
   /**

@@ -46,8 +46,9 @@ export class AnswerFields {
   #addRegular(name: string, value: string): void {
     this.#hasRegular = true
     if (!KNOWN_NAMES.has(name)) this.#checkName(name)
-    const earlier = this.fields[name]
-    this.fields[name] = earlier === undefined ? value : `${earlier}, ${value}`
+    // its own: a peer may well name a field `constructor`
+    const isRepeated = Object.hasOwn(this.fields, name)
+    this.fields[name] = isRepeated ? `${this.fields[name]}, ${value}` : value
   }
 
   #checkName(name: string): void {

@@ -40,10 +40,19 @@ export class RequestEncoder {
     this.#hpack.setPeerMaxTableBytes(bytes)
   }
 
-  /** Writes HEADERS, and CONTINUATION where they do not fit. */
+  /**
+   * Writes HEADERS, and CONTINUATION where they do not fit.
+   * @throws {RangeError} for a field that is shared and holds characters past 255; nothing was written then.
+   */
   write(streamId: number, fields: RequestFields, endStream: boolean): void {
     let maxBytes = MAX_BLOCK_START_BYTES
-    for (const name in fields) maxBytes += maxFieldBytes(name.length, fields[name]!.length)
+    for (const name in fields) {
+      const value = fields[name]!
+      maxBytes += maxFieldBytes(name.length, value.length)
+      // it may throw, which it must not once the block is started: no other could ever be
+      const slot = this.#slotOf(name)
+      if (!slot.isVarying) constantOf(slot, value)
+    }
     let at = this.#writer.startHeaders(streamId, maxBytes)
     const { bytes } = this.#buffer
     at = this.#hpack.beginBlock(bytes, at)

@@ -1,17 +1,24 @@
+import assert from 'node:assert/strict'
 import { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { FrameReader } from './frame-reader.ts'
+import type { FrameHandler } from './frame-handler.ts'
+import { DEFAULT_FRAME_READER_LIMITS, FrameReader } from './frame-reader.ts'
 import { FrameRecorder } from './frame-recorder.ts'
+import { FLAG_END_HEADERS, FLAG_END_STREAM, FRAME_HEADER_BYTES, HEADERS } from './frame-types.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
 import { FieldName } from './hpack/fields.ts'
+import { encodeInteger } from './hpack/integer.ts'
 import type { RequestFields } from './request-encoder.ts'
 import type { StreamEnd } from './request-stream.ts'
 import { Http2Session } from './session.ts'
+import { encodeUint24, encodeUint32 } from './uint.ts'
 import { WriteBuffer } from './write-buffer.ts'
 
-const PREFACE_BYTES = 24
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+/** What the peer may announce as its MAX_FRAME_SIZE at most. */
+export const MAX_OWN_FRAME_BYTES = 65_536
 /** The session says these before anything else. */
 export const OPENING = ['SETTINGS 1=0 2=0 6=32768', 'WINDOW_UPDATE 0 983041']
 
@@ -19,6 +26,8 @@ export const OPENING = ['SETTINGS 1=0 2=0 6=32768', 'WINDOW_UPDATE 0 983041']
 class PeerSocket extends Duplex {
   alpnProtocol: string | false = 'h2'
   onWritten: (bytes: Buffer) => void = () => undefined
+  /** The peer reads nothing: no write is ever done. */
+  isStuck = false
 
   setNoDelay(): this {
     return this
@@ -28,7 +37,7 @@ class PeerSocket extends Duplex {
 
   override _write(bytes: Buffer, _encoding: string, done: () => void): void {
     this.onWritten(bytes)
-    done()
+    if (!this.isStuck) done()
   }
 
   destroySoon(): void {
@@ -48,12 +57,16 @@ export class ScriptedPeer {
   readonly #writer = new FrameWriter(this.#buffer, { maxFrameBytes: 16_384 })
   readonly #hpack = new HpackEncoder(0)
   readonly told: string[] = []
-  #toSkip = PREFACE_BYTES
+  /** Called with each line that is added to {@link told}. */
+  onTold: (line: string) => void = () => undefined
+  /** Called with each piece of what the peer sends. */
+  onSent: (bytes: Uint8Array) => void = () => undefined
+  #preface = ''
 
   constructor() {
     const recorder = this.#recorder
     const decoder = this.#decoder
-    this.#reader = new FrameReader({
+    const handler: FrameHandler = {
       data: (...frame) => recorder.data(...frame),
       headers: (streamId, bytes, start, end, endStream) => {
         const fields: string[] = []
@@ -69,13 +82,18 @@ export class ScriptedPeer {
       goaway: (...frame) => recorder.goaway(...frame),
       windowUpdate: (...frame) => recorder.windowUpdate(...frame),
       streamError: (error) => recorder.streamError(error),
+    }
+    this.#reader = new FrameReader(handler, {
+      ...DEFAULT_FRAME_READER_LIMITS,
+      maxFrameBytes: MAX_OWN_FRAME_BYTES,
+      maxHeaderBlockBytes: 65_536,
     })
     this.socket.onWritten = (bytes) => this.#onWritten(bytes)
     this.session = new Http2Session(this.socket as unknown as TLSSocket, {
-      settings: (limit) => this.told.push(`settings ${limit}`),
+      settings: (limit) => this.#tell(`settings ${limit}`),
       goaway: (errorCode, last, debugData) =>
-        this.told.push(`goaway ${errorCode} ${last} ${debugData}`),
-      closed: (cause) => this.told.push(`closed ${cause?.message ?? ''}`.trim()),
+        this.#tell(`goaway ${errorCode} ${last} ${debugData}`),
+      closed: (cause) => this.#tell(`closed ${cause?.message ?? ''}`.trim()),
     })
   }
 
@@ -94,6 +112,7 @@ export class ScriptedPeer {
   }
 
   sendBytes(bytes: Uint8Array): void {
+    this.onSent(bytes)
     this.socket.emit('data', Buffer.from(bytes))
   }
 
@@ -107,6 +126,18 @@ export class ScriptedPeer {
         at = this.#hpack.encodeVarying(this.#buffer.bytes, at, new FieldName(name), value)
       writer.endHeaders(at, endStream)
     })
+  }
+
+  /** Sends HEADERS with a block that the test has encoded itself, for what {@link headers} cannot say. */
+  block(streamId: number, endStream: boolean, ...block: Uint8Array[]): void {
+    const flags = FLAG_END_HEADERS | (endStream ? FLAG_END_STREAM : 0)
+    this.sendBytes(encodeFrame(HEADERS, flags, streamId, Buffer.concat(block)))
+  }
+
+  /** Sends DATA. */
+  data(streamId: number, text: string, endStream: boolean): void {
+    const payload = Buffer.from(text, 'latin1')
+    this.send((writer) => writer.data(streamId, payload, 0, payload.length, endStream))
   }
 
   /** Gives the frames that came since the last time. What the session has yet to flush is flushed first. */
@@ -127,10 +158,44 @@ export class ScriptedPeer {
   }
 
   #onWritten(bytes: Buffer): void {
-    const skipped = Math.min(this.#toSkip, bytes.length)
-    this.#toSkip -= skipped
-    this.#reader.read(bytes.subarray(skipped))
+    const start = Math.min(PREFACE.length - this.#preface.length, bytes.length)
+    this.#preface += bytes.toString('latin1', 0, start)
+    assert.ok(PREFACE.startsWith(this.#preface), `the preface is ${this.#preface}`)
+    this.#reader.read(bytes.subarray(start))
   }
+
+  #tell(line: string): void {
+    this.told.push(line)
+    this.onTold(line)
+  }
+}
+
+/** For tests: a frame of any type, right or wrong. */
+export function encodeFrame(
+  type: number,
+  flags: number,
+  streamId: number,
+  payload: Uint8Array = new Uint8Array(0),
+): Buffer {
+  const frame = Buffer.alloc(FRAME_HEADER_BYTES + payload.length)
+  encodeUint24(frame, 0, payload.length)
+  frame[3] = type
+  frame[4] = flags
+  encodeUint32(frame, 5, streamId)
+  frame.set(payload, FRAME_HEADER_BYTES)
+  return frame
+}
+
+/** For tests: a field that the session is to insert into its table; index 62 names it from then on, until the next. */
+export function encodeInserted(name: string, value: string): Buffer {
+  const field = Buffer.alloc(16 + name.length + value.length, 0)
+  field[0] = 0x40
+  let at = 1
+  for (const text of [name, value]) {
+    at = encodeInteger(field, at, 0, 7, text.length)
+    at += field.write(text, at, 'latin1')
+  }
+  return field.subarray(0, at)
 }
 
 export const FIELDS: RequestFields = {

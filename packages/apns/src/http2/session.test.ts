@@ -5,10 +5,13 @@ import {
   SETTINGS_HEADER_TABLE_SIZE,
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_CONCURRENT_STREAMS,
+  WINDOW_UPDATE,
 } from './frame-types.ts'
-import { FIELDS, OPENING, ScriptedPeer } from './scripted-peer.ts'
+import { encodeFrame, encodeInserted, FIELDS, OPENING, ScriptedPeer } from './scripted-peer.ts'
 
 const OK = { ':status': '200' }
+/** `:status: 200` as an index. */
+const STATUS_200 = Buffer.from([0x88])
 const none = new Uint8Array(0)
 const typesOf = (ends: readonly { type: string }[]) => ends.map(({ type }) => type)
 const open = (...settings: (readonly [number, number])[]) => new ScriptedPeer().open(...settings)
@@ -310,5 +313,214 @@ describe('a session', () => {
     peer.session.cancel(stream, 'no time')
     assert.deepEqual(await peer.sent(), ['RST_STREAM 1 CANCEL'])
     assert.deepEqual(ends, [{ type: 'inDoubt', cause: 'no time' }])
+  })
+})
+
+describe('the opening of a session', () => {
+  it('takes no request before TLS is done, and no PING', async () => {
+    const peer = new ScriptedPeer()
+    assert.deepEqual(typesOf(peer.request()), ['notProcessed'])
+    peer.session.ping(() => undefined)
+    peer.socket.emit('secureConnect')
+    assert.deepEqual(await peer.sent(), OPENING)
+  })
+
+  it('takes requests before the peer’s SETTINGS are there', async () => {
+    const peer = new ScriptedPeer()
+    peer.socket.emit('secureConnect')
+    peer.request('')
+    assert.match((await peer.sent()).at(-1) ?? '', /^HEADERS 1/)
+    assert.deepEqual(peer.told, [])
+  })
+
+  it('ends without a word when it is closed before TLS is done', async () => {
+    const peer = new ScriptedPeer()
+    peer.session.close()
+    assert.deepEqual(await peer.sent(), [])
+    assert.deepEqual(peer.told, ['closed it was closed before it was open'])
+  })
+
+  it('gives up on a peer that begins with anything but SETTINGS', async () => {
+    for (const bytes of ['HTTP/1.1 400 Bad Request\r\n\r\n', '\0\0\x08\x06\0\0\0\0\0........']) {
+      const peer = new ScriptedPeer()
+      peer.socket.emit('secureConnect')
+      await peer.sent()
+      peer.sendBytes(Buffer.from(bytes, 'latin1'))
+      assert.match((await peer.sent()).join(), /^GOAWAY 0 PROTOCOL_ERROR/)
+      assert.match(peer.told.join(), /^closed /)
+    }
+  })
+})
+
+describe('the answers of a session', () => {
+  it('join what was cut within a character', () => {
+    const peer = open()
+    const ends = peer.request()
+    peer.headers(1, OK, false)
+    for (const text of ['a\xe2', '\x82', '\xac']) peer.data(1, text, false)
+    peer.data(1, '', true)
+    assert.deepEqual(ends, [{ type: 'answer', answer: { status: 200, fields: {}, body: 'a€' } }])
+  })
+
+  it('are cut off behind 16 KiB, and still come', () => {
+    const peer = open()
+    const ends = peer.request()
+    peer.headers(1, OK, false)
+    for (let n = 0; n < 3; n += 1) peer.data(1, String(n).repeat(10_000), n === 2)
+    const [end] = ends
+    assert.ok(end?.type === 'answer')
+    assert.equal(end.answer.body, '0'.repeat(10_000) + '1'.repeat(6384))
+  })
+
+  it('come in any order', () => {
+    const peer = open()
+    const [one, three] = [peer.request(), peer.request()]
+    peer.headers(1, OK, false)
+    peer.headers(3, { ':status': '410' }, false)
+    peer.data(3, 'three', true)
+    peer.data(1, 'one', true)
+    assert.deepEqual(
+      [...three, ...one].map((end) => end.type === 'answer' && end.answer.body),
+      ['three', 'one'],
+    )
+  })
+
+  const behindTheAnswer: [string, Record<string, string>, boolean][] = [
+    ['fields that are not the last', { trailer: 'x' }, false],
+    ['another :status', OK, true],
+    ['an interim answer', { ':status': '103' }, false],
+    ['trailers with a pseudo-header field', { ':path': '/' }, true],
+    ['trailers with an upper-case name', { Trailer: 'x' }, true],
+  ]
+  for (const [what, fields, endStream] of behindTheAnswer)
+    it(`are in doubt where ${what} came behind them`, async () => {
+      const peer = open()
+      const [broken, other] = [peer.request(), peer.request()]
+      await peer.sent()
+      peer.headers(1, OK, false)
+      peer.headers(1, fields, endStream)
+      assert.deepEqual(typesOf(broken), ['inDoubt'])
+      assert.deepEqual(await peer.sent(), ['RST_STREAM 1 PROTOCOL_ERROR'])
+      peer.headers(3, OK, true)
+      assert.deepEqual(typesOf(other), ['answer'])
+    })
+
+  it('lose their stream alone to a frame that breaks its rules', async () => {
+    const peer = open()
+    const [broken, other] = [peer.request(), peer.request()]
+    await peer.sent()
+    peer.sendBytes(encodeFrame(WINDOW_UPDATE, 0, 1, new Uint8Array(4)))
+    assert.deepEqual(typesOf(broken), ['inDoubt'])
+    assert.deepEqual(await peer.sent(), ['RST_STREAM 1 PROTOCOL_ERROR'])
+    // its stream has ended: nothing more to say
+    peer.sendBytes(encodeFrame(WINDOW_UPDATE, 0, 1, new Uint8Array(4)))
+    assert.deepEqual(await peer.sent(), [])
+    peer.headers(3, OK, true)
+    assert.deepEqual(typesOf(other), ['answer'])
+  })
+
+  it('lose their stream alone to too many fields, and the table stays in step', async () => {
+    const peer = open()
+    const [flood, other] = [peer.request(), peer.request()]
+    await peer.sent()
+    // 40 times 2000 bytes out of a block of 2 KiB
+    peer.block(1, true, STATUS_200, encodeInserted('x', 'y'.repeat(2000)), Buffer.alloc(40, 0xbe))
+    assert.deepEqual(typesOf(flood), ['inDoubt'])
+    assert.deepEqual(await peer.sent(), ['RST_STREAM 1 ENHANCE_YOUR_CALM'])
+    peer.block(3, true, STATUS_200, Buffer.from([0xbe]))
+    assert.equal(other[0]?.type === 'answer' && other[0].answer.fields['x']?.length, 2000)
+  })
+
+  it('are decoded for streams that have ended, so that the table stays in step', async () => {
+    const peer = open()
+    const ends: unknown[] = []
+    const cancelled = peer.session.request(FIELDS, '{}', (end) => ends.push(end))
+    const answered = peer.request()
+    peer.session.cancel(cancelled!, 'no time')
+    peer.block(1, true, STATUS_200, encodeInserted('apns-id', 'abc'))
+    peer.block(3, true, STATUS_200, Buffer.from([0xbe]))
+    assert.equal(ends.length, 1)
+    const answer = { status: 200, fields: { 'apns-id': 'abc' }, body: '' }
+    assert.deepEqual(answered, [{ type: 'answer', answer }])
+  })
+
+  it('end the connection where they do not say that their table is empty, as we asked and the peer agreed', async () => {
+    const peer = open()
+    const ends = peer.request()
+    await peer.sent()
+    peer.send((writer) => writer.settingsAck())
+    peer.block(1, true, STATUS_200)
+    assert.match((await peer.sent()).join(), /^GOAWAY 0 COMPRESSION_ERROR/)
+    assert.deepEqual(typesOf(ends), ['inDoubt'])
+  })
+
+  it('find nothing in their table once the peer has acknowledged our SETTINGS', async () => {
+    const peer = open()
+    const [obedient, other] = [peer.request(), peer.request()]
+    peer.send((writer) => writer.settingsAck())
+    peer.block(1, true, Buffer.from([0x20]), STATUS_200)
+    assert.deepEqual(typesOf(obedient), ['answer'])
+    peer.block(3, true, STATUS_200, encodeInserted('a', 'b'), Buffer.from([0xbe]))
+    assert.match((await peer.sent()).join(), /GOAWAY 0 COMPRESSION_ERROR/)
+    assert.deepEqual(typesOf(other), ['inDoubt'])
+  })
+})
+
+describe('the requests of a session', () => {
+  it('follow the peer’s table as it is emptied and filled again, within one SETTINGS too', async () => {
+    const peer = open()
+    const blockBytes = async (): Promise<number> => {
+      peer.request('')
+      const line = (await peer.sent()).find((frame) => frame.startsWith('HEADERS')) ?? ''
+      assert.match(line, / :method=POST :path=\/3\/device\/ab apns-topic=a\.b \(/)
+      return Number(/\((\d+)\)/.exec(line)?.[1])
+    }
+    const resize = (...sizes: number[]): void =>
+      peer.send((writer) =>
+        writer.settings(sizes.map((bytes) => [SETTINGS_HEADER_TABLE_SIZE, bytes])),
+      )
+    const first = await blockBytes()
+    const short = await blockBytes()
+    resize(0, 4096)
+    // a size of 0 is one byte, one of 4096 three; the topic goes in anew
+    assert.equal(await blockBytes(), first + 4)
+    assert.equal(await blockBytes(), short)
+    resize(0)
+    assert.equal(await blockBytes(), first + 1)
+    assert.equal(await blockBytes(), first)
+    resize(4096)
+    assert.equal(await blockBytes(), first + 3)
+    assert.equal(await blockBytes(), short)
+  })
+
+  it('go out in one write after the other where a turn asks for more than 64 KiB', async () => {
+    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
+    peer.send((writer) => writer.windowUpdate(0, 10_000_000))
+    const sizes: number[] = []
+    const { onWritten } = peer.socket
+    peer.socket.onWritten = (bytes) => {
+      sizes.push(bytes.length)
+      onWritten(bytes)
+    }
+    for (let n = 0; n < 100; n += 1) peer.request('x'.repeat(4096))
+    const frames = await peer.sent()
+    assert.equal(dataBytes(frames).length, 100)
+    assert.ok(sizes.length >= 7 && Math.max(...sizes) <= 65_536, sizes.join())
+  })
+
+  it('are refused by an exception where a field cannot be written, and the next one goes on', async () => {
+    const peer = open()
+    const ends: unknown[] = []
+    const fields = { ...FIELDS, 'apns-topic': 'a.€' }
+    assert.throws(() => peer.session.request(fields, '{}', (end) => ends.push(end)), RangeError)
+    const next = peer.request('')
+    const [line = '', ...more] = await peer.sent()
+    assert.match(line, /^HEADERS \d :method=POST :path=\/3\/device\/ab apns-topic=a\.b /)
+    assert.deepEqual(more, [])
+    peer.headers(Number(line.split(' ')[1]), OK, true)
+    assert.deepEqual(typesOf(next), ['answer'])
+    peer.session.close()
+    assert.deepEqual(await peer.sent(), ['GOAWAY 0 NO_ERROR []'])
+    assert.deepEqual(ends, [])
   })
 })

@@ -104,25 +104,37 @@ export class Http2Session {
     return this.#ids.isRetireDue
   }
 
+  /** Whether it takes another request. */
+  get isOpen(): boolean {
+    // not writable: it has failed or was destroyed, and `close` of the socket is yet to come
+    return (
+      this.#state === 'open' &&
+      this.#socket.writable &&
+      this.#goawayLastStreamId === null &&
+      this.#ids.left > 0
+    )
+  }
+
   /**
    * Opens a stream and sends a request on it, its payload as far as the windows allow, the rest as they widen.
    * @param onEnd called exactly once
    * @returns the stream, to be given up by {@link cancel}; null where it has ended already
+   * @throws {RangeError} for a field with characters past 255: nothing was sent, and `onEnd` will not be called.
    */
   request(
     fields: RequestFields,
     payload: string | Uint8Array,
     onEnd: (end: StreamEnd) => void,
   ): RequestStream | null {
-    if (this.#state !== 'open' || this.#goawayLastStreamId !== null || this.#ids.left === 0) {
+    if (!this.isOpen) {
       onEnd({ type: 'notProcessed', cause: 'the connection takes no new stream' })
       return null
     }
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     const stream = new RequestStream(this.#ids.next(), onEnd)
-    this.#streams.set(stream.id, stream)
     this.#makeRoom(TYPICAL_HEADERS_BYTES)
     this.#encoder.write(stream.id, fields, bytes.length === 0)
+    this.#streams.set(stream.id, stream)
     if (bytes.length > 0) this.#writePayload(stream, bytes)
     this.#flushSoon()
     return stream
@@ -346,7 +358,10 @@ export class Http2Session {
   }
 
   #answer(stream: RequestStream): void {
-    if (this.#streams.has(stream.id)) this.#end(stream, { type: 'answer', answer: stream.answer })
+    if (!this.#streams.has(stream.id)) return
+    // its payload will not follow: without this it would count against the peer's limit for ever [RFC 9113 §5.1]
+    if (this.#held.has(stream)) this.#writer.rstStream(stream.id, CANCEL)
+    this.#end(stream, { type: 'answer', answer: stream.answer })
   }
 
   #end(stream: RequestStream, end: StreamEnd): void {
