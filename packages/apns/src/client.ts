@@ -1,37 +1,55 @@
 import { randomUUID } from 'node:crypto'
-import {
-  Connection,
-  type ConnectionTimings,
-  DEFAULT_TIMINGS,
-  type RequestEnd,
-} from './connection.ts'
+import { PROCESS_ADDRESS_USE } from './address-use.ts'
+import { type ConnectLimiter, PROCESS_CONNECT_LIMITER } from './connect-limiter.ts'
+import { type Connection, type ConnectionTimings, DEFAULT_TIMINGS } from './connection.ts'
 import type { Credential } from './credentials/credential.ts'
-import { type ProviderToken, ProviderTokenSource } from './credentials/provider-token.ts'
-import { ConnectError, CredentialRefusedError, InDoubtError, NotProcessedError } from './errors.ts'
+import { ProviderTokenSource } from './credentials/provider-token.ts'
+import {
+  ConnectError,
+  InDoubtError,
+  InvalidNotificationError,
+  NotProcessedError,
+} from './errors.ts'
+import { Fifo } from './fifo.ts'
+import { RequestStream, type StreamEnd } from './http2/request-stream.ts'
+import { ConnectionPool, type ConnectionSetup, type PoolEvent } from './pool.ts'
 import { factsOfReason } from './reasons.ts'
-import { type ApnsNotification, formatRequestFields } from './request.ts'
-import { type Answer, parseAnswer, type SendResult } from './response.ts'
+import { type ApnsNotification, findFault } from './request.ts'
+import { type Answer, parseAnswer, type Rejected, type SendResult } from './response.ts'
+import { dial } from './tls/dial.ts'
+import type { Proxy } from './tls/proxy.ts'
+import { TlsContext } from './tls/tls-context.ts'
 
 export interface ApnsClientOptions {
-  /** Where Apple is: `https://api.push.apple.com`. */
+  /** Where Apple is: `https://api.push.apple.com`, or the same with port 2197, which firewalls may let through alone. */
   readonly url: string | URL
   readonly credential: Credential
-  /** Certificate authorities to trust, PEM; absent: those that Node trusts. */
+  /** Certificate authorities to trust besides those that Node trusts, PEM. */
   readonly ca?: readonly string[] | undefined
+  /** An HTTP CONNECT or SOCKS5 proxy on the way, see `readProxy` and `proxyFor`; absent or null: none. */
+  readonly proxy?: Proxy | null | undefined
+  /** How many connections it makes at most; 16. Past that there is little gain. [field] */
+  readonly maxConnections?: number | undefined
+  /** How often it looks whether it has more connections than it needs; a minute. */
+  readonly shrinkIntervalMs?: number | undefined
+  /** How many may wait before {@link ApnsClient.room} does; 10 000. */
+  readonly maxWaiting?: number | undefined
+  /** How long what `send` was given waits to be sent before it comes back as not processed; a minute. */
+  readonly waitTimeoutMs?: number | undefined
   readonly timings?: Partial<ConnectionTimings>
+  /** Called with each line of an NSS key log, by which Wireshark can read the traffic: for debugging, when asked for. */
+  readonly onKeylog?: ((line: Buffer) => void) | undefined
+  /** Bounds the rate of new connections; absent: one that all clients of the process share. */
+  readonly limiter?: ConnectLimiter | undefined
   /** ms since the epoch, for provider tokens. */
   readonly now?: () => number
-  /** From 0 up to 1, to spread the waits between attempts to connect. */
+  /** From 0 up to 1, to spread the waits between attempts to connect and the changes of provider tokens. */
   readonly random?: () => number
   readonly onEvent?: (event: ClientEvent) => void
 }
 
 /** What happens to a client's connections, for logs and for whoever decides on them. */
-export type ClientEvent =
-  | { readonly type: 'connected' }
-  | { readonly type: 'disconnected'; readonly cause: Error; readonly retryInMs: number | null }
-  /** The peer wants no certificate of ours: no attempt is made any more. */
-  | { readonly type: 'refused'; readonly cause: CredentialRefusedError }
+export type ClientEvent = PoolEvent
 
 /**
  * Notifications to send, in order, without an object or a promise for each.
@@ -39,102 +57,151 @@ export type ClientEvent =
  */
 export interface NotificationSource {
   readonly length: number
-  /** The notification at `index`; null where it is not to be sent any more. It is then settled as not processed. */
+  /**
+   * The notification at `index`; null where it is not to be sent any more. It is then settled as not processed. The
+   * object may be used again for the next one, its payload not before it is settled.
+   */
   take(index: number): ApnsNotification | null
   settled(index: number, result: SendResult): void
 }
 
-/**
- * A client's life.
- *
- *     idle ──connect, submit──▶ connecting ──SETTINGS──▶ ready
- *                                 ▲    │                    │
- *                        retry in │    └──refused──▶ refused│
- *                            backingOff ◀──lost─────────────┘        closed ◀── close(), from any
- */
-type ClientState = 'idle' | 'connecting' | 'ready' | 'backingOff' | 'refused' | 'closed'
+/** What to send: as {@link ApnsNotification}; the identifier may be left to the client. */
+export type NotificationToSend = Omit<ApnsNotification, 'apnsId'> & { readonly apnsId?: string }
 
-/** Attempts to connect wait 1 s, 2 s, 4 s … 60 s: Apple takes connection churn for an attack. [field] */
-const FIRST_BACKOFF_MS = 1000
-const LONGEST_BACKOFF_MS = 60_000
+const DEFAULT_MAX_CONNECTIONS = 16
+const DEFAULT_SHRINK_INTERVAL_MS = 60_000
+const DEFAULT_MAX_WAITING = 10_000
+const DEFAULT_WAIT_TIMEOUT_MS = 60_000
 /** How often one notification goes again at once after the peer did not process it; then its owner decides. */
 const MAX_GOES = 5
+/** So many go over one connection before the next with the most room is looked for. */
+const SLICE = 64
+/** How often it looks for what has waited too long. */
+const SWEEPS_WITHIN_WAIT_TIMEOUT = 10
 
-interface Pending {
+/** A notification on its way: where it comes from, and the stream that carries it. */
+class Flight extends RequestStream {
   readonly source: NotificationSource
   readonly index: number
+  /** How often it went before. */
   readonly goes: number
+  apnsId = ''
+
+  constructor(source: NotificationSource, index: number, goes: number) {
+    super()
+    this.source = source
+    this.index = index
+    this.goes = goes
+  }
 }
 
-/** What belongs to a connection while it is used: the provider token it began with. */
-interface Line {
-  readonly connection: Connection
-  token: ProviderToken | null
-  /** True once a request was answered on it. A connection that ends before is as bad as none: the next one waits. */
-  answered: boolean
+/** A source whose notifications from `next` on have never been sent. */
+interface Waiting {
+  readonly source: NotificationSource
+  next: number
+  /** As `performance.now()` has it; Infinity: its owner decides. */
+  readonly waitsUntilMs: number
 }
 
 /**
- * Sends notifications of one app in one environment, over one connection that it makes when needed, keeps, and replaces
- * when Apple ends it.
+ * Sends notifications of one app in one environment, over connections that it makes when needed, keeps, and replaces
+ * when Apple ends them.
  */
 export class ApnsClient {
   readonly #options: ApnsClientOptions
   readonly #url: URL
-  readonly #timings: ConnectionTimings
-  readonly #tokens: ProviderTokenSource | null
-  readonly #random: () => number
-  /** Sources whose notifications from `next` on have never been sent, in order. */
-  readonly #fresh: { source: NotificationSource; next: number }[] = []
+  readonly #pool: ConnectionPool<Flight>
+  readonly #waitTimeoutMs: number
+  readonly #maxWaiting: number
+  /** In order. */
+  readonly #fresh = new Fifo<Waiting>()
   /** Not processed by the peer, to go again before anything else. */
-  readonly #again: Pending[] = []
-  readonly #draining = new Set<Line>()
-  #state: ClientState = 'idle'
-  #line: Line | null = null
-  #failures = 0
-  #backoff: NodeJS.Timeout | undefined
-  #connected = deferred()
-  #emptied = deferred()
-  #inFlight = 0
+  readonly #again = new Fifo<Flight>()
+  #waitingCount = 0
+  /** Resolved when fewer than `#maxWaiting` wait; null: nobody asked. */
+  #room: PromiseWithResolvers<void> | null = null
+  #isPumping = false
+  #sweep: NodeJS.Timeout | undefined
 
   constructor(options: ApnsClientOptions) {
     this.#options = options
     this.#url = new URL(options.url)
-    this.#timings = { ...DEFAULT_TIMINGS, ...options.timings }
-    this.#random = options.random ?? Math.random
-    this.#tokens =
-      options.credential.type === 'token'
-        ? new ProviderTokenSource(options.credential, options.now ?? Date.now)
-        : null
+    this.#waitTimeoutMs = options.waitTimeoutMs ?? DEFAULT_WAIT_TIMEOUT_MS
+    this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING
+    this.#pool = new ConnectionPool<Flight>(
+      {
+        authority: this.#url.host,
+        setup: this.#createSetup(options.credential),
+        timings: { ...DEFAULT_TIMINGS, ...options.timings },
+        maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+        shrinkIntervalMs: options.shrinkIntervalMs ?? DEFAULT_SHRINK_INTERVAL_MS,
+        limiter: options.limiter ?? PROCESS_CONNECT_LIMITER,
+        random: options.random ?? Math.random,
+      },
+      {
+        ended: (connection, flight, end, cause) => this.#onEnded(connection, flight, end, cause),
+        roomy: () => this.#pump(),
+        hasWork: () => this.#waitingCount > 0,
+        event: (event) => this.#onPoolEvent(event),
+      },
+    )
+  }
+
+  /** How many connections take notifications now. */
+  get connections(): number {
+    return this.#pool.size
+  }
+
+  /** How many wait to be sent. */
+  get waiting(): number {
+    return this.#waitingCount
   }
 
   /**
    * Sends one notification, connecting first where there is no connection.
    * @returns Apple's answer, also when that is a rejection
-   * @throws {NotProcessedError} the peer refused it time and again, or the client was closed first; sending it anew is safe
+   * @throws {NotProcessedError} the peer refused it time and again, there was no connection in time, or the client was
+   *   closed first; sending it anew is safe
    * @throws {InDoubtError} it was sent and no answer came
+   * @throws {InvalidNotificationError} it cannot be sent as it is; nothing was
    */
-  send(notification: Omit<ApnsNotification, 'apnsId'> & { apnsId?: string }): Promise<Answer> {
+  send(notification: NotificationToSend): Promise<Answer> {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>()
     const whole = { ...notification, apnsId: notification.apnsId ?? randomUUID() }
-    return new Promise((resolve, reject) => {
-      this.submit({
-        length: 1,
-        take: () => whole,
-        settled: (_index, result) => {
-          if (result.type === 'notProcessed') reject(new NotProcessedError(result.cause))
-          else if (result.type === 'inDoubt') reject(new InDoubtError(result.cause))
-          else resolve(result)
-        },
-      })
-    })
+    const source: NotificationSource = {
+      length: 1,
+      take: () => whole,
+      settled: (_index, result) => {
+        if (result.type === 'notProcessed') reject(new NotProcessedError(result.cause))
+        else if (result.type === 'inDoubt') reject(new InDoubtError(result.cause))
+        else if (result.type === 'invalid') reject(new InvalidNotificationError(result.cause))
+        else resolve(result)
+      },
+    }
+    this.#enqueue(source, performance.now() + this.#waitTimeoutMs)
+    this.#sweep ??= setInterval(
+      () => this.#giveUpOverdue(),
+      Math.max(1, this.#waitTimeoutMs / SWEEPS_WITHIN_WAIT_TIMEOUT),
+    )
+    return promise
   }
 
-  /** Sends all of a source's notifications, as fast as the peer's stream limit allows. Each is settled exactly once. */
+  /**
+   * Sends all of a source's notifications, as fast as the peer's stream limits allow. Each is settled exactly once. They
+   * wait for a connection for as long as it takes: `take` may say that one is not to be sent any more.
+   */
   submit(source: NotificationSource): void {
-    this.#fresh.push({ source, next: 0 })
-    if (this.#state === 'closed' || this.#state === 'refused')
-      this.#giveUpWaiting('the client is closed')
-    else this.#pump()
+    this.#enqueue(source, Number.POSITIVE_INFINITY)
+  }
+
+  /**
+   * Resolves when fewer than `maxWaiting` notifications wait to be sent, at once where that is so: to be awaited before
+   * the next `send` or `submit` by whoever has more to send than should lie in memory.
+   */
+  room(): Promise<void> {
+    if (this.#waitingCount < this.#maxWaiting) return Promise.resolve()
+    this.#room ??= Promise.withResolvers()
+    return this.#room.promise
   }
 
   /**
@@ -143,209 +210,206 @@ export class ApnsClient {
    * @throws {ConnectError} the client was closed first
    */
   connect(): Promise<void> {
-    const { promise } = this.#connected
-    if (this.#state === 'idle') this.#dial()
-    // whoever waits now should not wait out a long back-off: the next attempt comes within the first step of it
-    else if (this.#state === 'backingOff') this.#dialIn(FIRST_BACKOFF_MS)
-    return promise
+    return this.#pool.connect()
+  }
+
+  /**
+   * Changes the credential: all connections from now on are made with it. Where there are some, they go on until one
+   * with the new credential is ready, and then drain; no notification is lost.
+   * @returns resolves when the new credential is in use
+   * @throws {CredentialRefusedError} the peer turned the new certificate away; the old credential stays in use
+   * @throws {ConnectError} the client was closed first, or still another credential came
+   */
+  useCredential(credential: Credential): Promise<void> {
+    return this.#pool.use(this.#createSetup(credential))
   }
 
   /**
    * Ends the client: takes nothing more, gives what was not sent back as not processed, waits for the answers to what
-   * was, at most `drainMs`, then destroys. Always resolves.
+   * was, at most `drainMs`, then destroys. Always resolves, with everything settled and nothing left that would keep the
+   * process alive.
    */
-  async close(drainMs = this.#timings.drainTimeoutMs): Promise<void> {
-    this.#state = 'closed'
-    clearTimeout(this.#backoff)
-    this.#rejectConnected(new ConnectError('the client was closed'))
-    if (this.#line !== null) this.#retire(this.#line)
+  async close(drainMs: number = this.#drainTimeoutMs): Promise<void> {
+    clearInterval(this.#sweep)
+    const closed = this.#pool.close(drainMs)
     this.#giveUpWaiting('the client was closed')
-    if (this.#inFlight > 0) {
-      let timer: NodeJS.Timeout | undefined
-      const deadline = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, drainMs)
-      })
-      await Promise.race([this.#emptied.promise, deadline])
-      clearTimeout(timer)
-    }
-    for (const { connection } of this.#draining) connection.destroy('the client was closed')
+    await closed
   }
 
-  /** Tells whoever waits in {@link connect}; nobody may be waiting. */
-  #rejectConnected(cause: Error): void {
-    this.#connected.promise.catch(() => undefined)
-    this.#connected.reject(cause)
+  get #drainTimeoutMs(): number {
+    return this.#options.timings?.drainTimeoutMs ?? DEFAULT_TIMINGS.drainTimeoutMs
   }
 
-  #giveUpWaiting(cause: string): void {
-    for (const { source, index } of this.#again.splice(0))
-      source.settled(index, { type: 'notProcessed', cause })
-    for (const { source, next } of this.#fresh.splice(0))
-      for (let index = next; index < source.length; index += 1)
-        source.settled(index, { type: 'notProcessed', cause })
-  }
-
-  #dial(): void {
-    this.#state = 'connecting'
-    const { credential } = this.#options
-    const line: Line = {
-      token: this.#tokens?.adopt() ?? null,
-      answered: false,
-      connection: new Connection(
-        {
+  #createSetup(credential: Credential): ConnectionSetup {
+    const { ca, onKeylog, proxy, now = Date.now, random = Math.random } = this.#options
+    const certificate = credential.type === 'certificate' ? credential : null
+    const context = new TlsContext({ extraCa: ca, certificate, onKeylog })
+    const providerTokens =
+      credential.type === 'token' ? new ProviderTokenSource(credential, now, random) : null
+    return {
+      providerTokens,
+      dial: (signal) =>
+        dial({
           url: this.#url,
-          ca: this.#options.ca,
-          certificate: credential.type === 'certificate' ? credential : null,
-          timings: this.#timings,
-        },
-        {
-          stateChanged: (state, cause) => {
-            if (state === 'ready') this.#onReady(line)
-            else if (state === 'draining') this.#onDraining(line, cause)
-            else if (state === 'closed') this.#onClosed(line, cause)
-          },
-          roomy: () => this.#pump(),
-        },
-      ),
+          context,
+          proxy: proxy ?? null,
+          connectionsTo: (address) => PROCESS_ADDRESS_USE.countOf(address),
+          signal,
+        }),
     }
-    this.#line = line
   }
 
-  #dialIn(delayMs: number): void {
-    clearTimeout(this.#backoff)
-    this.#backoff = setTimeout(() => this.#dial(), delayMs)
+  #enqueue(source: NotificationSource, waitsUntilMs: number): void {
+    if (source.length === 0) return
+    this.#fresh.push({ source, next: 0, waitsUntilMs })
+    this.#waitingCount += source.length
+    if (this.#isOver()) this.#giveUpWaiting('the client takes nothing any more')
+    else this.#pump()
   }
 
-  #onReady(line: Line): void {
-    if (line !== this.#line) return
-    this.#state = 'ready'
-    this.#connected.resolve()
-    this.#options.onEvent?.({ type: 'connected' })
-    this.#pump()
+  #isOver(): boolean {
+    return this.#pool.state === 'closed' || this.#pool.state === 'refused'
   }
 
-  /** The peer announced the end: what was sent is still answered there, all else goes over a new connection. */
-  #onDraining(line: Line, cause: Error | null): void {
-    if (line !== this.#line) return
-    this.#retire(line)
-    this.#lose(line, cause ?? new ConnectError('the connection was retired'))
+  #onPoolEvent(event: PoolEvent): void {
+    if (event.type === 'refused') this.#giveUpWaiting(event.cause.message)
+    this.#call(() => this.#options.onEvent?.(event))
   }
 
-  #onClosed(line: Line, cause: Error | null): void {
-    this.#draining.delete(line)
-    if (line !== this.#line) return
-    this.#line = null
-    if (cause instanceof CredentialRefusedError) {
-      this.#state = 'refused'
-      this.#rejectConnected(cause)
-      this.#options.onEvent?.({ type: 'refused', cause })
-      this.#giveUpWaiting(cause.message)
-      return
-    }
-    this.#lose(line, cause ?? new ConnectError('the connection ended'))
-  }
-
-  /** Takes a connection out of use, letting it end in its own time. */
-  #retire(line: Line): void {
-    if (line === this.#line) this.#line = null
-    this.#draining.add(line)
-    line.connection.retire()
-    if (line.connection.state === 'closed') this.#draining.delete(line)
-  }
-
-  /** There is no connection any more: a replacement is made at once if this one was of use, else after the back-off. */
-  #lose(line: Line, cause: Error): void {
-    if (!this.#isOpen()) return
-    const wasReady = this.#state === 'ready'
-    if (wasReady) this.#connected = deferred()
-    this.#failures = line.answered ? 0 : this.#failures + 1
-    const needed = this.#again.length > 0 || this.#fresh.length > 0 || !wasReady
-    const retryInMs = !needed ? null : line.answered ? 0 : this.#backoffMs()
-    this.#state = retryInMs === null ? 'idle' : 'backingOff'
-    if (retryInMs !== null) this.#dialIn(retryInMs)
-    this.#options.onEvent?.({ type: 'disconnected', cause, retryInMs })
-  }
-
-  #backoffMs(): number {
-    const longest = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS)
-    return longest / 2 + (this.#random() * longest) / 2
-  }
-
+  /** Sends what waits for as long as there is room. */
   #pump(): void {
-    if (this.#state === 'idle' && (this.#again.length > 0 || this.#fresh.length > 0)) this.#dial()
-    const line = this.#line
-    if (line === null) return
-    while (line === this.#line && line.connection.room > 0) {
-      const pending = this.#nextPending()
-      if (pending === undefined) return
-      const notification = pending.source.take(pending.index)
-      if (notification === null)
-        pending.source.settled(pending.index, { type: 'notProcessed', cause: 'it was withdrawn' })
-      else this.#write(line, pending, notification)
+    if (this.#isPumping || this.#isOver()) return // what called us within the loop is served by the loop
+    this.#isPumping = true
+    while (this.#waitingCount > 0) {
+      const connection = this.#pool.pick()
+      if (connection === null) break
+      this.#fill(connection, Math.min(connection.room, SLICE))
+    }
+    this.#isPumping = false
+    if (this.#waitingCount > 0) this.#pool.want()
+    else this.#pool.satisfied()
+    if (this.#room !== null && this.#waitingCount < this.#maxWaiting) {
+      this.#room.resolve()
+      this.#room = null
     }
   }
 
-  #nextPending(): Pending | undefined {
+  #fill(connection: Connection<Flight>, count: number): void {
+    for (let room = count; room > 0 && connection.takesMore; room -= 1) {
+      const flight = this.#nextFlight()
+      if (flight === undefined) return
+      this.#sendFlight(connection, flight)
+    }
+  }
+
+  #nextFlight(): Flight | undefined {
     const again = this.#again.shift()
-    if (again !== undefined) return again
-    const head = this.#fresh[0]
+    if (again !== undefined) {
+      this.#waitingCount -= 1
+      return again
+    }
+    const head = this.#fresh.first
     if (head === undefined) return undefined
-    const pending = { source: head.source, index: head.next, goes: 0 }
+    const flight = new Flight(head.source, head.next, 0)
     head.next += 1
     if (head.next >= head.source.length) this.#fresh.shift()
-    return pending
+    this.#waitingCount -= 1
+    return flight
   }
 
-  #write(line: Line, pending: Pending, notification: ApnsNotification): void {
-    if (line.token !== null) line.token = this.#tokens?.renew(line.token) ?? null
-    const fields = formatRequestFields(
-      notification,
-      this.#url.host,
-      line.token?.authorization ?? null,
-    )
-    this.#inFlight += 1
-    line.connection.request(fields, notification.payload, (end) => {
-      this.#inFlight -= 1
-      this.#onEnd(line, pending, notification.apnsId, end)
-      if (this.#inFlight === 0) {
-        this.#emptied.resolve()
-        this.#emptied = deferred()
-      }
-    })
-  }
-
-  #onEnd(line: Line, pending: Pending, apnsId: string, end: RequestEnd): void {
-    if (end.type === 'answer') {
-      line.answered = true
-      const answer = parseAnswer(end.answer, apnsId)
-      if (answer.type === 'rejected') this.#heed(line, answer.reason, answer.status)
-      pending.source.settled(pending.index, answer)
-    } else if (end.type === 'notProcessed' && pending.goes < MAX_GOES && this.#isOpen()) {
-      this.#again.push({ ...pending, goes: pending.goes + 1 })
-      this.#pump()
-    } else {
-      pending.source.settled(pending.index, end)
+  #sendFlight(connection: Connection<Flight>, flight: Flight): void {
+    const notification = this.#take(flight)
+    if (notification === null) {
+      this.#settle(flight, { type: 'notProcessed', cause: 'it was withdrawn' })
+      return
     }
+    const fault = findFault(notification)
+    if (fault !== null) {
+      this.#settle(flight, { type: 'invalid', cause: fault })
+      return
+    }
+    flight.apnsId = notification.apnsId
+    connection.send(flight, notification)
   }
 
-  #isOpen(): boolean {
-    return this.#state !== 'closed' && this.#state !== 'refused'
+  #onEnded(connection: Connection<Flight>, flight: Flight, end: StreamEnd, cause: string): void {
+    if (end === 'answered') {
+      const answer = parseAnswer(flight, flight.apnsId)
+      if (answer.type === 'rejected') this.#heed(connection, answer)
+      this.#settle(flight, answer)
+    } else if (end === 'notProcessed' && flight.goes < MAX_GOES && !this.#isOver()) {
+      // sent when all that came with this is read: there may be room then
+      this.#again.push(new Flight(flight.source, flight.index, flight.goes + 1))
+      this.#waitingCount += 1
+    } else {
+      this.#settle(flight, { type: end, cause })
+    }
   }
 
   /** Does to the connection what the reason asks: some make it useless, though it is still open. */
-  #heed(line: Line, reason: string, status: number): void {
+  #heed(connection: Connection<Flight>, { reason, status }: Rejected): void {
     const { closesConnection, class: reasonClass } = factsOfReason(reason, status)
-    if (reasonClass === 'providerToken') this.#tokens?.discard()
-    if (closesConnection && line === this.#line) line.connection.retire()
+    if (reasonClass === 'providerToken') connection.discardProviderToken()
+    if (closesConnection)
+      this.#pool.retire(connection, new ConnectError(`Apple answered ${status} ${reason}`), false)
+  }
+
+  /** Gives what was not sent back to its owners. */
+  #giveUpWaiting(cause: string): void {
+    this.#waitingCount = 0
+    const result: SendResult = { type: 'notProcessed', cause }
+    for (const flight of this.#again.takeAll()) this.#settle(flight, result)
+    for (const waiting of this.#fresh.takeAll()) this.#settleRest(waiting, result)
+    this.#room?.resolve()
+    this.#room = null
+  }
+
+  /** Gives back what `send` was given and what found no connection in time. */
+  #giveUpOverdue(): void {
+    const now = performance.now()
+    const overdue = this.#fresh.takeWhere(({ waitsUntilMs }) => waitsUntilMs <= now)
+    const cause = `no connection took it within ${this.#waitTimeoutMs} ms`
+    for (const waiting of overdue) {
+      this.#waitingCount -= waiting.source.length - waiting.next
+      this.#settleRest(waiting, { type: 'notProcessed', cause })
+    }
+  }
+
+  #settleRest({ source, next }: Waiting, result: SendResult): void {
+    for (let index = next; index < source.length; index += 1)
+      this.#call(() => source.settled(index, result))
+  }
+
+  #take({ source, index }: Flight): ApnsNotification | null {
+    try {
+      return source.take(index)
+    } catch (error) {
+      throwLater(error)
+      return null
+    }
+  }
+
+  #settle({ source, index }: Flight, result: SendResult): void {
+    try {
+      source.settled(index, result)
+    } catch (error) {
+      throwLater(error)
+    }
+  }
+
+  /** Calls what is not ours. */
+  #call(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      throwLater(error)
+    }
   }
 }
 
-interface Deferred {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(cause: Error): void
-}
-
-function deferred(): Deferred {
-  return Promise.withResolvers<void>()
+/** Whoever gave us a callback that throws is to know it, and the others are to get their answers all the same. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
 }

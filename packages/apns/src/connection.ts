@@ -1,29 +1,35 @@
+import type { TLSSocket } from 'node:tls'
+import { PROCESS_ADDRESS_USE } from './address-use.ts'
+import type { HeldProviderToken, ProviderTokenSource } from './credentials/provider-token.ts'
 import { ConnectError, CredentialRefusedError } from './errors.ts'
-import type { RequestFields } from './http2/request-encoder.ts'
-import type { RequestStream, StreamEnd } from './http2/request-stream.ts'
+import { RequestStream, type StreamEnd } from './http2/request-stream.ts'
 import { Http2Session } from './http2/session.ts'
-import { dial } from './tls/dial.ts'
+import { type ApnsNotification, RequestFields } from './request.ts'
+import { ANSWER_FIELDS } from './response.ts'
 
 /**
  * A connection's life.
  *
- *     connecting ──SETTINGS──▶ ready ──GOAWAY, retire()──▶ draining ──last answer──▶ closed
- *         │                      │                            │                        ▲
- *         └──refused, deadline───┴──socket lost, PING unanswered, destroy()────────────┘
+ *                          ┌──limit above 1, an answer──▶ ready ──GOAWAY, retire()──▶ draining ──last answer──▶ closed
+ *     connecting ──SETTINGS┤                              ▲ │                            │                        ▲
+ *         │                └──limit 1──▶ probing ─────────┘ │                            │                        │
+ *         └──refused, deadline──────────────┴───────────────┴──lost, PING unanswered, destroy()───────────────────┘
  *
  * - connecting: dialling, TLS, waiting for the peer's SETTINGS; takes no request.
+ * - probing: the peer allows one request and has answered none yet; the others wait for what comes of it. So Apple does
+ *   until it has seen a valid provider token. [field]
  * - ready: takes as many requests at a time as the peer's live stream limit allows.
  * - draining: takes none; those sent are still answered.
  * - closed: over; every request it took has ended.
  */
-export type ConnectionState = 'connecting' | 'ready' | 'draining' | 'closed'
+export type ConnectionState = 'connecting' | 'probing' | 'ready' | 'draining' | 'closed'
 
 export interface ConnectionTimings {
   /** From the first packet to the peer's SETTINGS. */
   readonly connectTimeoutMs: number
   /** From a request's HEADERS to its answer. */
   readonly requestTimeoutMs: number
-  /** Without any answer for so long, the peer is asked by PING whether it is there. */
+  /** When nothing came for so long, the peer is asked by PING whether it is there. */
   readonly pingIntervalMs: number
   /** A PING unanswered for so long means a dead peer. */
   readonly pingTimeoutMs: number
@@ -39,107 +45,182 @@ export const DEFAULT_TIMINGS: ConnectionTimings = {
   drainTimeoutMs: 35_000,
 }
 
+/** A socket that has agreed on `h2`, and the address it leads to; null where a proxy alone knows. */
+export interface DialledSocket {
+  readonly socket: TLSSocket
+  readonly address: string | null
+}
+
 export interface ConnectionOptions {
-  readonly url: URL
-  readonly ca: readonly string[] | undefined
-  readonly certificate: { readonly certificatePem: string; readonly privateKeyPem: string } | null
+  /** The URL's host, with its port where that is not 443. */
+  readonly authority: string
+  /** Gives up, leaving nothing behind, when the signal says so. */
+  readonly dial: (signal: AbortSignal) => Promise<DialledSocket>
+  /** Where provider tokens come from; null: the certificate speaks for us. */
+  readonly providerTokens: ProviderTokenSource | null
   readonly timings: ConnectionTimings
 }
 
-export interface ConnectionEvents {
-  stateChanged(state: ConnectionState, cause: Error | null): void
-  /** There is room for another request where there was none. */
-  roomy(): void
+/** What a connection tells its owner. None of them may throw. */
+export interface ConnectionEvents<Stream extends RequestStream> {
+  stateChanged(connection: Connection<Stream>, state: ConnectionState, cause: Error | null): void
+  /** A request came to its end; each does once, also when the connection is lost. */
+  ended(connection: Connection<Stream>, stream: Stream, end: StreamEnd, cause: string): void
+  /** There may be room for requests where there was none. */
+  roomy(connection: Connection<Stream>): void
 }
-
-/** What a request on a connection ends in: see {@link StreamEnd}. */
-export type RequestEnd = StreamEnd
 
 /** So many requests without an answer in time, one after the other: the connection is dead, whatever PING says. */
 const MAX_TIMEOUTS_IN_A_ROW = 3
+/** Deadlines are looked at so many times within the shortest of them. */
+const CHECKS_WITHIN_A_DEADLINE = 10
+const MIN_CHECK_INTERVAL_MS = 10
+const GOAWAY_TEXT_CHARACTERS = 200
 
-interface InFlight {
-  readonly sentAtMs: number
-  readonly onEnd: (end: RequestEnd) => void
-  stream: RequestStream | null
-  done: boolean
-}
-
-/** One connection to Apple. Speaks requests and answers; whose they are is its owner's to know. */
-export class Connection {
-  readonly #events: ConnectionEvents
+/** One connection to Apple. Speaks notifications and answers; whose they are is its owner's to know. */
+export class Connection<Stream extends RequestStream = RequestStream> {
+  readonly #events: ConnectionEvents<Stream>
   readonly #timings: ConnectionTimings
-  readonly #session: Http2Session
-  readonly #inFlight = new Set<InFlight>()
+  readonly #fields: RequestFields
+  readonly #providerTokens: ProviderTokenSource | null
+  readonly #dialling = new AbortController()
   readonly #openedAtMs = performance.now()
   readonly #watch: NodeJS.Timeout
   #state: ConnectionState = 'connecting'
+  #session: Http2Session<Stream> | null = null
+  #address: string | null = null
+  #heldToken: HeldProviderToken | null
   #streamLimit = 0
+  /** Below the peer's limit while the peer refuses what that would allow. */
+  #refusedAtStreams = Number.POSITIVE_INFINITY
+  #hasAnswered = false
   #timeoutsInARow = 0
   #lastHeardMs = performance.now()
   #pingSentAtMs: number | null = null
   #drainStartedAtMs = 0
 
-  constructor(options: ConnectionOptions, events: ConnectionEvents) {
+  constructor(options: ConnectionOptions, events: ConnectionEvents<Stream>) {
     this.#events = events
     this.#timings = options.timings
-    this.#session = new Http2Session(dial(options), {
-      settings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
-      goaway: (errorCode, _lastStreamId, debugData) => this.#onGoaway(errorCode, debugData),
-      closed: (cause) => this.#become('closed', explainLoss(cause, this.#state)),
-    })
-    const shortest = Math.min(
-      options.timings.connectTimeoutMs,
-      options.timings.requestTimeoutMs,
-      options.timings.pingTimeoutMs,
-      options.timings.drainTimeoutMs,
-    )
-    this.#watch = setInterval(() => this.#checkDeadlines(), Math.max(10, shortest / 10))
+    this.#fields = new RequestFields(options.authority)
+    this.#providerTokens = options.providerTokens
+    this.#heldToken = options.providerTokens?.adopt() ?? null
+    const { connectTimeoutMs, requestTimeoutMs, pingTimeoutMs, drainTimeoutMs } = options.timings
+    const shortest = Math.min(connectTimeoutMs, requestTimeoutMs, pingTimeoutMs, drainTimeoutMs)
+    const intervalMs = Math.max(MIN_CHECK_INTERVAL_MS, shortest / CHECKS_WITHIN_A_DEADLINE)
+    this.#watch = setInterval(() => this.#checkDeadlines(), intervalMs)
+    void this.#dial(options.dial)
   }
 
   get state(): ConnectionState {
     return this.#state
   }
 
-  /** How many more requests the peer's live limit allows; 0 unless ready. */
-  get room(): number {
-    if (this.#state !== 'ready' || !this.#session.isOpen) return 0
-    return Math.max(0, this.#streamLimit - this.#inFlight.size)
+  /** Where it leads to, once dialled; null: unknown. */
+  get address(): string | null {
+    return this.#address
+  }
+
+  /** Whether a request was answered on it. One that ends before is as bad as none. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered
+  }
+
+  /** Requests without an answer yet. */
+  get openRequests(): number {
+    return this.#session?.openStreams ?? 0
+  }
+
+  /** How many requests the peer allows at a time now; 0 before its SETTINGS. */
+  get streamLimit(): number {
+    return Math.min(this.#streamLimit, this.#refusedAtStreams)
   }
 
   /**
-   * Sends one request. `onEnd` is called exactly once, also when the connection is lost.
-   * Call only while there is {@link room}.
+   * How many more requests it takes now: as many as the peer's live limit allows; none unless ready or probing, and none
+   * while payload waits for a window, behind which they would only wait as well.
    */
-  request(
-    fields: RequestFields,
-    body: string | Uint8Array,
-    onEnd: (end: RequestEnd) => void,
-  ): void {
-    const flight: InFlight = {
-      sentAtMs: performance.now(),
-      onEnd,
-      stream: null,
-      done: false,
-    }
-    this.#inFlight.add(flight)
-    flight.stream = this.#session.request(fields, body, (end) => this.#settle(flight, end))
-    if (this.#session.isRetireDue) this.retire()
+  get room(): number {
+    const session = this.#session
+    if (session === null || !session.isOpen || session.isHeld) return 0
+    if (this.#state === 'ready') return Math.max(0, this.streamLimit - session.openStreams)
+    return this.#state === 'probing' ? Math.max(0, 1 - session.openStreams) : 0
+  }
+
+  /** Whether it still takes as many as {@link room} said: cheap enough to be asked before each request. */
+  get takesMore(): boolean {
+    const isUsable = this.#state === 'ready' || this.#state === 'probing'
+    return isUsable && this.#session !== null && !this.#session.isHeld
+  }
+
+  /**
+   * Sends one notification, in which `findFault` finds none. Call only while there is {@link room}; `ended` is told
+   * of `stream` once.
+   */
+  send(stream: Stream, notification: ApnsNotification): void {
+    const session = this.#session
+    if (session === null) throw new Error('a notification on a connection that is not open')
+    if (this.#heldToken !== null && this.#providerTokens !== null)
+      this.#heldToken = this.#providerTokens.renew(this.#heldToken)
+    this.#fields.set(notification, this.#heldToken === null ? null : this.#heldToken.authorization)
+    stream.sentAtMs = Math.trunc(performance.now())
+    session.request(stream, this.#fields, notification.payload)
+    if (session.isRetireDue) this.retire()
+  }
+
+  /** Apple called the provider token stale: the next connection is to have another. */
+  discardProviderToken(): void {
+    this.#providerTokens?.discard()
   }
 
   /** Takes no further request; closes when the last answer is in, or its time is up. */
   retire(): void {
     if (this.#state === 'connecting') this.destroy('it was given up while connecting')
-    else if (this.#state === 'ready') this.#become('draining', null)
+    else if (this.#state !== 'closed') this.#become('draining', null)
   }
 
   /** Ends it now. What is in flight is in doubt. */
   destroy(why: string): void {
     if (this.#state === 'closed') return
     const cause = new ConnectError(why)
+    if (this.#session === null) {
+      this.#dialling.abort(cause)
+      this.#become('closed', cause)
+      return
+    }
     // it takes nothing more from here on, though the session needs a moment to end
-    if (this.#state === 'ready') this.#become('draining', cause)
+    this.#become('draining', cause)
     this.#session.destroy(cause)
+  }
+
+  async #dial(dial: ConnectionOptions['dial']): Promise<void> {
+    try {
+      const { socket, address } = await dial(this.#dialling.signal)
+      this.#open(socket, address)
+    } catch (error) {
+      this.#become('closed', explainLoss(error as Error, this.#state))
+    }
+  }
+
+  #open(socket: TLSSocket, address: string | null): void {
+    if (this.#state === 'closed') {
+      socket.destroy()
+      return
+    }
+    if (socket.destroyed) throw new Error('the peer closed the connection')
+    this.#address = address
+    if (address !== null) PROCESS_ADDRESS_USE.add(address)
+    this.#session = new Http2Session<Stream>(
+      socket,
+      {
+        settings: (maxConcurrentStreams) => this.#onSettings(maxConcurrentStreams),
+        ended: (stream, end, cause) => this.#onEnded(stream, end, cause),
+        read: () => this.#onRead(),
+        goaway: (errorCode, _lastStreamId, debugData) => this.#onGoaway(errorCode, debugData),
+        closed: (cause) => this.#become('closed', explainLoss(cause, this.#state)),
+      },
+      { keepFields: ANSWER_FIELDS },
+    )
   }
 
   #become(state: ConnectionState, cause: Error | null): void {
@@ -147,84 +228,90 @@ export class Connection {
     this.#state = state
     if (state === 'draining') {
       this.#drainStartedAtMs = performance.now()
-      this.#session.close()
+      this.#session?.close()
     }
     if (state === 'closed') {
       clearInterval(this.#watch)
-      // the session ends every stream before it says that it is closed; whoever is left was never told
-      for (const flight of this.#inFlight)
-        this.#settle(flight, { type: 'inDoubt', cause: cause?.message ?? 'the connection ended' })
+      if (this.#address !== null) PROCESS_ADDRESS_USE.remove(this.#address)
     }
-    this.#events.stateChanged(state, cause)
+    this.#events.stateChanged(this, state, cause)
+  }
+
+  #onRead(): void {
+    this.#lastHeardMs = performance.now()
+    this.#events.roomy(this)
   }
 
   #onSettings(maxConcurrentStreams: number): void {
-    this.#lastHeardMs = performance.now()
-    const hadRoom = this.room > 0
     this.#streamLimit = maxConcurrentStreams
-    if (this.#state === 'connecting') this.#become('ready', null)
-    else if (!hadRoom && this.room > 0) this.#events.roomy()
+    this.#refusedAtStreams = Number.POSITIVE_INFINITY
+    if (this.#state === 'connecting')
+      this.#become(maxConcurrentStreams === 1 ? 'probing' : 'ready', null)
+    else if (this.#state === 'probing' && maxConcurrentStreams > 1) this.#become('ready', null)
   }
 
   #onGoaway(errorCode: number, debugData: string): void {
-    const said = debugData === '' ? '' : `: ${debugData.slice(0, 200)}`
-    if (this.#state === 'connecting') this.destroy(`GOAWAY with error code ${errorCode}${said}`)
-    else this.#become('draining', new ConnectError(`GOAWAY with error code ${errorCode}${said}`))
+    const said = debugData === '' ? '' : `: ${debugData.slice(0, GOAWAY_TEXT_CHARACTERS)}`
+    const why = `GOAWAY with error code ${errorCode}${said}`
+    if (this.#state === 'connecting') this.destroy(why)
+    else this.#become('draining', new ConnectError(why))
   }
 
-  #settle(flight: InFlight, end: RequestEnd): void {
-    if (flight.done) return
-    flight.done = true
-    const hadRoom = this.room > 0
-    this.#inFlight.delete(flight)
-    if (end.type === 'answer') {
-      this.#timeoutsInARow = 0
-      this.#lastHeardMs = performance.now()
-    }
-    flight.onEnd(end)
-    if (!hadRoom && this.room > 0) this.#events.roomy()
+  #onEnded(stream: Stream, end: StreamEnd, cause: string): void {
+    if (end === 'answered') this.#onAnswer()
+    // refused within the limit: the peer has less room than it says, or than its next SETTINGS will say
+    else if (end === 'notProcessed' && this.#state !== 'draining')
+      this.#refusedAtStreams = Math.max(1, this.openRequests)
+    this.#events.ended(this, stream, end, cause)
+  }
+
+  #onAnswer(): void {
+    this.#hasAnswered = true
+    this.#timeoutsInARow = 0
+    this.#refusedAtStreams += 1
+    if (this.#state === 'probing') this.#become('ready', null)
   }
 
   #checkDeadlines(): void {
     const now = performance.now()
+    const { connectTimeoutMs, drainTimeoutMs } = this.#timings
     if (this.#state === 'connecting') {
-      if (now - this.#openedAtMs > this.#timings.connectTimeoutMs)
-        this.destroy(`no answer to the connection within ${this.#timings.connectTimeoutMs} ms`)
-      return
-    }
-    if (this.#state === 'draining' && now - this.#drainStartedAtMs > this.#timings.drainTimeoutMs) {
+      if (now - this.#openedAtMs > connectTimeoutMs)
+        this.destroy(`no answer to the connection within ${connectTimeoutMs} ms`)
+    } else if (this.#state === 'draining' && now - this.#drainStartedAtMs > drainTimeoutMs) {
       this.destroy('its last answers did not come in time')
-      return
+    } else if (this.#session !== null) {
+      this.#expireRequests(this.#session, now)
+      this.#askWhetherAlive(this.#session, now)
+      this.#events.roomy(this)
     }
-    this.#expireRequests(now)
-    this.#askWhetherAlive(now)
   }
 
-  /** Ends the requests whose answer is overdue. They were sent in the order in which the set holds them. */
-  #expireRequests(now: number): void {
-    for (const flight of this.#inFlight) {
-      if (now - flight.sentAtMs <= this.#timings.requestTimeoutMs) break
+  /** Ends the requests whose answer is overdue. */
+  #expireRequests(session: Http2Session<Stream>, now: number): void {
+    const { requestTimeoutMs } = this.#timings
+    const cause = `no answer within ${requestTimeoutMs} ms`
+    for (let stream = session.oldestStream; stream !== null; stream = session.oldestStream) {
+      if (now - stream.sentAtMs <= requestTimeoutMs) break
       this.#timeoutsInARow += 1
-      const cause = `no answer within ${this.#timings.requestTimeoutMs} ms`
-      // the peer is told first: until then the stream counts against its limit
-      if (flight.stream !== null) this.#session.cancel(flight.stream, cause)
-      this.#settle(flight, { type: 'inDoubt', cause })
+      // the peer is told: until then the stream counts against its limit
+      session.cancel(stream, cause)
     }
     if (this.#timeoutsInARow >= MAX_TIMEOUTS_IN_A_ROW)
       this.destroy(`${this.#timeoutsInARow} requests in a row went unanswered`)
   }
 
-  #askWhetherAlive(now: number): void {
+  #askWhetherAlive(session: Http2Session<Stream>, now: number): void {
+    const { pingIntervalMs, pingTimeoutMs } = this.#timings
     if (this.#pingSentAtMs !== null) {
-      if (now - this.#pingSentAtMs > this.#timings.pingTimeoutMs)
-        this.destroy(`no answer to PING within ${this.#timings.pingTimeoutMs} ms`)
+      if (now - this.#pingSentAtMs > pingTimeoutMs)
+        this.destroy(`no answer to PING within ${pingTimeoutMs} ms`)
       return
     }
-    if (now - this.#lastHeardMs < this.#timings.pingIntervalMs) return
+    if (now - this.#lastHeardMs < pingIntervalMs) return
     this.#pingSentAtMs = now
-    this.#session.ping(() => {
+    session.ping(() => {
       this.#pingSentAtMs = null
-      this.#lastHeardMs = performance.now()
     })
   }
 }

@@ -57,6 +57,13 @@ export class NotProcessedError extends ApnsError {
   }
 }
 
+/** The notification cannot be sent as it is: a header field that is none. Nothing was sent. */
+export class InvalidNotificationError extends ApnsError {
+  constructor(message: string) {
+    super('invalid-notification', message, { retry: false })
+  }
+}
+
 /** The notification was sent and no answer came: the device may or may not have it. */
 export class InDoubtError extends ApnsError {
   constructor(message: string) {

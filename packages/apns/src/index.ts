@@ -3,7 +3,9 @@ export {
   type ApnsClientOptions,
   type ClientEvent,
   type NotificationSource,
+  type NotificationToSend,
 } from './client.ts'
+export { ConnectLimiter } from './connect-limiter.ts'
 export { type ConnectionTimings, DEFAULT_TIMINGS } from './connection.ts'
 export {
   type ApnsEnvironment,
@@ -19,6 +21,7 @@ export {
   type CredentialErrorCode,
   CredentialRefusedError,
   InDoubtError,
+  InvalidNotificationError,
   NotProcessedError,
 } from './errors.ts'
 export { PUSH_TYPES, type PushType, type PushTypeFacts, topicFor } from './push-types.ts'
@@ -30,4 +33,12 @@ export {
   type ReasonFacts,
 } from './reasons.ts'
 export type { ApnsNotification } from './request.ts'
-export type { Accepted, Answer, InDoubt, NotProcessed, Rejected, SendResult } from './response.ts'
+export type {
+  Accepted,
+  Answer,
+  InDoubt,
+  Invalid,
+  NotProcessed,
+  Rejected,
+  SendResult,
+} from './response.ts'

@@ -1,4 +1,4 @@
-import type { StreamAnswer } from './http2/request-stream.ts'
+import type { RequestStream } from './http2/request-stream.ts'
 
 /** Apple's answer: taken. Not a promise that the device gets it. */
 export interface Accepted {
@@ -33,14 +33,26 @@ export interface InDoubt {
   readonly cause: string
 }
 
+/** It cannot be sent as it is, now or later: a header field that is none. Nothing was sent. */
+export interface Invalid {
+  readonly type: 'invalid'
+  readonly cause: string
+}
+
 export type Answer = Accepted | Rejected
 /** What can come of handing a notification to the wire: exactly one of these. */
-export type SendResult = Answer | NotProcessed | InDoubt
+export type SendResult = Answer | NotProcessed | InDoubt | Invalid
+
+/** The fields of an answer that {@link parseAnswer} makes use of. */
+export const ANSWER_FIELDS: ReadonlySet<string> = new Set(['apns-unique-id', 'retry-after'])
 
 /** Reads Apple's answer to the request that carried `apnsId`. A body that is no JSON object counts as no reason. */
-export function parseAnswer({ status, fields, body }: StreamAnswer, apnsId: string): Answer {
+export function parseAnswer(
+  { status, fields, body }: Pick<RequestStream, 'status' | 'fields' | 'body'>,
+  apnsId: string,
+): Answer {
   if (status === 200)
-    return { type: 'accepted', apnsId, uniqueId: fields['apns-unique-id'] ?? null }
+    return { type: 'accepted', apnsId, uniqueId: fields?.['apns-unique-id'] ?? null }
   const { reason, timestamp } = parseBody(body)
   return {
     type: 'rejected',
@@ -48,7 +60,7 @@ export function parseAnswer({ status, fields, body }: StreamAnswer, apnsId: stri
     status,
     reason: typeof reason === 'string' ? reason : '',
     timestampMs: typeof timestamp === 'number' && Number.isFinite(timestamp) ? timestamp : null,
-    retryAfterS: parseRetryAfter(fields['retry-after']),
+    retryAfterS: parseRetryAfter(fields?.['retry-after']),
   }
 }
 

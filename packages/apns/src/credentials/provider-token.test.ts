@@ -26,46 +26,69 @@ describe('formatProviderToken', () => {
 })
 
 describe('ProviderTokenSource', () => {
-  function atMinute() {
+  function atMinute(random = () => 0) {
     let nowMs = 1_700_000_000_000
-    const source = new ProviderTokenSource(credential, () => nowMs)
+    const source = new ProviderTokenSource(credential, () => nowMs, random)
     return { source, go: (minutes: number) => (nowMs += minutes * MINUTE_MS) }
   }
+  const jwtOf = (held: { authorization: string }): string => held.authorization
 
-  it('shares one among connections that open within half an hour', () => {
+  it('shares one among connections that open within 27 minutes', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
-    go(29)
-    assert.equal(source.adopt(), first)
+    go(26)
+    assert.equal(jwtOf(source.adopt()), jwtOf(first))
   })
 
   it('gives a new connection none that must be replaced within 20 minutes, and leaves the old connection its own', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
-    go(31)
+    go(27)
     const second = source.adopt()
-    assert.notEqual(second.authorization, first.authorization)
+    assert.notEqual(jwtOf(second), jwtOf(first))
     assert.equal(source.renew(first), first)
   })
 
-  it('renews at 50 minutes, never changing one connection’s twice within 20 minutes', () => {
+  it('renews each connection’s between 47 and 50 minutes of age, at times of their own', () => {
+    for (const [random, minutes] of [
+      [0, 47],
+      [0.5, 48.5],
+      [0.999, 49.997],
+    ] as const) {
+      const { source, go } = atMinute(() => random)
+      const held = source.adopt()
+      go(minutes - 0.01)
+      assert.equal(source.renew(held), held)
+      go(0.02)
+      assert.notEqual(jwtOf(source.renew(held)), jwtOf(held))
+    }
+  })
+
+  it('never changes one connection’s twice within 20 minutes', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
-    go(49)
+    go(27)
     const other = source.adopt()
-    assert.equal(source.renew(first), first)
-    go(1)
-    const renewed = source.renew(first)
-    assert.equal(renewed, other)
     go(20)
+    const renewed = source.renew(first)
+    assert.equal(jwtOf(renewed), jwtOf(other))
+    go(19.9)
     assert.equal(source.renew(renewed), renewed)
   })
 
-  it('makes a fresh one after Apple called the last one stale', () => {
+  it('makes a fresh one after Apple called an old one stale', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
-    go(1)
+    go(20)
     source.discard()
-    assert.notEqual(source.adopt().authorization, first.authorization)
+    assert.notEqual(jwtOf(source.adopt()), jwtOf(first))
+  })
+
+  it('keeps a young one that Apple calls stale: the clock is wrong, and another would be no better', () => {
+    const { source, go } = atMinute()
+    const first = source.adopt()
+    go(19)
+    source.discard()
+    assert.equal(jwtOf(source.adopt()), jwtOf(first))
   })
 })

@@ -4,24 +4,31 @@ import { AnswerFields } from './answer-fields.ts'
 import { Http2Error, PROTOCOL_ERROR } from './errors.ts'
 
 function collect(...fields: [string, string][]): AnswerFields {
-  const block = new AnswerFields()
+  const block = new AnswerFields({ has: (name) => name !== 'dropped' })
   for (const [name, value] of fields) block.add(name, value)
   return block
 }
 
 describe('AnswerFields', () => {
-  it('collects :status and fields, values of a repeated one joined', () => {
-    const block = collect([':status', '200'], ['a', '1'], ['b', ''], ['a', '2'], ['b', '3'])
+  it('collects :status and the fields that are wanted, values of a repeated one joined', () => {
+    const block = collect(
+      [':status', '200'],
+      ['a', '1'],
+      ['b', ''],
+      ['a', '2'],
+      ['b', '3'],
+      ['dropped', 'x'],
+    )
     block.check(1)
     assert.equal(block.status, 200)
-    assert.deepEqual(block.fields, { a: '1, 2', b: ', 3' })
+    assert.deepEqual(block.kept, { a: '1, 2', b: ', 3' })
   })
 
   it('takes a field that is named like something every object has', () => {
     const block = collect([':status', '200'], ['constructor', 'x'], ['__proto__', 'y'])
     block.check(1)
-    assert.equal(block.fields['constructor'], 'x')
-    assert.equal(Object.getPrototypeOf(block.fields), Object.prototype)
+    assert.equal(block.kept?.['constructor'], 'x')
+    assert.equal(Object.getPrototypeOf(block.kept), Object.prototype)
   })
 
   it('takes every status of three digits', () => {
@@ -39,6 +46,25 @@ describe('AnswerFields', () => {
     ['a pseudo-header field of requests', [[':method', 'POST']]],
     ['a pseudo-header field without a name', [[':', 'x']]],
     ['a name in upper case', [['aPns-id', 'x']]],
+    ...['a b', 'a:b', 'a\n', '\x7f', 'a\xe4'].map((name): [string, [string, string][]] => [
+      `the name ${JSON.stringify(name)}`,
+      [[name, 'x']],
+    ]),
+    ...['\0', 'a\rb', 'a\n'].map((value): [string, [string, string][]] => [
+      `the value ${JSON.stringify(value)}`,
+      [['date', value]],
+    ]),
+    ...['', '-1', '1.5', '+1', '9'.repeat(20)].map((value): [string, [string, string][]] => [
+      `content-length ${value}`,
+      [['content-length', value]],
+    ]),
+    [
+      'content-length that contradicts itself',
+      [
+        ['content-length', '1'],
+        ['content-length', '2'],
+      ],
+    ],
     ['a field without a name', [['', 'x']]],
   ]
   for (const [what, fields] of faulty)
@@ -55,8 +81,20 @@ describe('AnswerFields', () => {
         )
     })
 
+  it('begins anew for the next block, and leaves what was taken alone', () => {
+    const block = collect([':status', '410'], ['a', '1'], ['content-length', '7'], ['B', 'x'])
+    const { kept } = block
+    assert.equal(block.contentLength, 7)
+    block.clear()
+    assert.deepEqual([block.status, block.contentLength, block.kept], [0, -1, null])
+    block.add(':status', '200')
+    block.add('a', '2')
+    block.check(1)
+    assert.deepEqual(kept, { a: '1', 'content-length': '7', B: 'x' })
+  })
+
   it('names the first fault, and nothing of a value', () => {
     const block = collect(['Secret-Name', 'secret'], ['connection', 'secret'], [':status', 'x'])
-    assert.throws(() => block.check(1), /^Http2Error: a field whose name is not in lower case$/)
+    assert.throws(() => block.check(1), /^Http2Error: a field whose name HTTP\/2 does not allow$/)
   })
 })

@@ -6,19 +6,71 @@ import { DEFAULT_FRAME_READER_LIMITS, FrameReader } from './frame-reader.ts'
 import { FrameRecorder } from './frame-recorder.ts'
 import { FLAG_END_HEADERS, FLAG_END_STREAM, FRAME_HEADER_BYTES, HEADERS } from './frame-types.ts'
 import { FrameWriter } from './frame-writer.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { HpackEncoder } from './hpack/encoder.ts'
-import { FieldName } from './hpack/fields.ts'
+import { ConstantField, FieldName, maxFieldBytes } from './hpack/fields.ts'
 import { encodeInteger } from './hpack/integer.ts'
-import type { RequestFields } from './request-encoder.ts'
-import type { StreamEnd } from './request-stream.ts'
-import { Http2Session } from './session.ts'
+import { RequestStream } from './request-stream.ts'
+import { Http2Session, type SessionEvents } from './session.ts'
 import { encodeUint24, encodeUint32 } from './uint.ts'
 import { WriteBuffer } from './write-buffer.ts'
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 /** What the peer may announce as its MAX_FRAME_SIZE at most. */
 export const MAX_OWN_FRAME_BYTES = 65_536
+export type FieldRecord = Readonly<Record<string, string>>
+
+/** What a request ended in, as the tests compare it. */
+export type RecordedEnd =
+  | {
+      readonly type: 'answer'
+      readonly answer: { status: number; fields: Record<string, string | undefined>; body: string }
+    }
+  | { readonly type: 'notProcessed' | 'inDoubt'; readonly cause: string }
+
+export class RecordedStream extends RequestStream {
+  readonly #onEnd: (end: RecordedEnd) => void
+
+  constructor(onEnd: (end: RecordedEnd) => void) {
+    super()
+    this.#onEnd = onEnd
+  }
+
+  record(end: 'answered' | 'notProcessed' | 'inDoubt', cause: string): void {
+    const { status, fields, body } = this
+    if (end === 'answered')
+      this.#onEnd({ type: 'answer', answer: { status, fields: fields ?? {}, body } })
+    else this.#onEnd({ type: end, cause })
+  }
+}
+
+/** Fields as they stand in a record, each a constant of the connection. */
+class RecordFields implements HeaderFields {
+  maxBytes = 0
+  readonly #constants = new Map<string, ConstantField>()
+  #fields: ConstantField[] = []
+
+  set(record: FieldRecord): this {
+    const entries = Object.entries(record)
+    this.#fields = entries.map(([name, value]) => this.#constantOf(name, value))
+    this.maxBytes = entries.reduce((sum, [n, v]) => sum + maxFieldBytes(n.length, v.length), 0)
+    return this
+  }
+
+  #constantOf(name: string, value: string): ConstantField {
+    const key = `${name}: ${value}`
+    const constant = this.#constants.get(key) ?? new ConstantField(new FieldName(name), value)
+    this.#constants.set(key, constant)
+    return constant
+  }
+
+  encode(hpack: HpackEncoder, target: Buffer, at: number): number {
+    for (const field of this.#fields) at = hpack.encodeConstant(target, at, field)
+    return at
+  }
+}
+
 /** The session says these before anything else. */
 export const OPENING = ['SETTINGS 1=0 2=0 6=32768', 'WINDOW_UPDATE 0 983041']
 
@@ -47,7 +99,7 @@ class PeerSocket extends Duplex {
 
 /** For tests: a server that says what the test tells it to, and writes down each frame that the session sends. */
 export class ScriptedPeer {
-  readonly session: Http2Session
+  readonly session: Http2Session<RecordedStream>
   readonly socket = new PeerSocket()
   /** What came from the session since the last {@link take}, a line a frame; fields of HEADERS decoded. */
   readonly #recorder = new FrameRecorder()
@@ -56,6 +108,7 @@ export class ScriptedPeer {
   readonly #buffer = new WriteBuffer()
   readonly #writer = new FrameWriter(this.#buffer, { maxFrameBytes: 16_384 })
   readonly #hpack = new HpackEncoder(0)
+  readonly #fields = new RecordFields()
   readonly told: string[] = []
   /** Called with each line that is added to {@link told}. */
   onTold: (line: string) => void = () => undefined
@@ -63,7 +116,7 @@ export class ScriptedPeer {
   onSent: (bytes: Uint8Array) => void = () => undefined
   #preface = ''
 
-  constructor() {
+  constructor({ firstStreamId = 1 } = {}) {
     const recorder = this.#recorder
     const decoder = this.#decoder
     const handler: FrameHandler = {
@@ -89,17 +142,22 @@ export class ScriptedPeer {
       maxHeaderBlockBytes: 65_536,
     })
     this.socket.onWritten = (bytes) => this.#onWritten(bytes)
-    this.session = new Http2Session(this.socket as unknown as TLSSocket, {
+    const events: SessionEvents<RecordedStream> = {
       settings: (limit) => this.#tell(`settings ${limit}`),
+      ended: (stream, end, cause) => stream.record(end, cause),
+      read: () => undefined,
       goaway: (errorCode, last, debugData) =>
         this.#tell(`goaway ${errorCode} ${last} ${debugData}`),
       closed: (cause) => this.#tell(`closed ${cause?.message ?? ''}`.trim()),
+    }
+    this.session = new Http2Session(this.socket as unknown as TLSSocket, events, {
+      keepFields: { has: () => true },
+      firstStreamId,
     })
   }
 
-  /** Finishes the TLS handshake, exchanges SETTINGS, and forgets the frames of it. */
+  /** Exchanges SETTINGS, and forgets the frames of it. */
   open(...settings: (readonly [number, number])[]): this {
-    this.socket.emit('secureConnect')
     this.send((writer) => writer.settings(settings))
     this.take()
     return this
@@ -117,7 +175,7 @@ export class ScriptedPeer {
   }
 
   /** Sends HEADERS with these fields, as literals. */
-  headers(streamId: number, fields: RequestFields | [string, string][], endStream: boolean): void {
+  headers(streamId: number, fields: FieldRecord | [string, string][], endStream: boolean): void {
     const pairs = Array.isArray(fields) ? fields : Object.entries(fields)
     this.send((writer) => {
       let at = writer.startHeaders(streamId, 4096)
@@ -151,10 +209,25 @@ export class ScriptedPeer {
   }
 
   /** Has the session send a request; its ends are written down in the array. */
-  request(payload = '{}', fields: RequestFields = FIELDS): StreamEnd[] {
-    const ends: StreamEnd[] = []
-    this.session.request(fields, payload, (end) => ends.push(end))
+  request(payload: string | Uint8Array = '{}', fields: FieldRecord = FIELDS): RecordedEnd[] {
+    const ends: RecordedEnd[] = []
+    this.startRequest((end) => ends.push(end), payload, fields)
     return ends
+  }
+
+  /** Has the session send a request. @returns its stream; null where the session takes none, and it has ended */
+  startRequest(
+    onEnd: (end: RecordedEnd) => void,
+    payload: string | Uint8Array = '{}',
+    fields: FieldRecord = FIELDS,
+  ): RecordedStream | null {
+    if (!this.session.isOpen) {
+      onEnd({ type: 'notProcessed', cause: 'the session takes no request' })
+      return null
+    }
+    const stream = new RecordedStream(onEnd)
+    this.session.request(stream, this.#fields.set(fields), payload)
+    return stream
   }
 
   #onWritten(bytes: Buffer): void {
@@ -198,7 +271,7 @@ export function encodeInserted(name: string, value: string): Buffer {
   return field.subarray(0, at)
 }
 
-export const FIELDS: RequestFields = {
+export const FIELDS: FieldRecord = {
   ':method': 'POST',
   ':path': '/3/device/ab',
   'apns-topic': 'a.b',

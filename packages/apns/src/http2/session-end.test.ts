@@ -15,8 +15,7 @@ import {
   WINDOW_UPDATE,
 } from './frame-types.ts'
 import type { FrameWriter } from './frame-writer.ts'
-import type { RequestStream } from './request-stream.ts'
-import { encodeFrame, FIELDS, ScriptedPeer } from './scripted-peer.ts'
+import { encodeFrame, type RecordedStream, ScriptedPeer } from './scripted-peer.ts'
 
 const OK = { ':status': '200' }
 const none = new Uint8Array(0)
@@ -77,7 +76,7 @@ describe('the end of a session', () => {
 
   it('comes with INTERNAL_ERROR where our own side throws', async () => {
     const peer = open()
-    peer.session.request(FIELDS, '{}', () => {
+    peer.startRequest(() => {
       throw new Error('our mistake')
     })
     const other = peer.request()
@@ -153,7 +152,7 @@ describe('the end of a session', () => {
   })
 
   it('comes with one GOAWAY, whichever way the last stream of one that is closing ended', async () => {
-    const ways: [string, (peer: ScriptedPeer, stream: RequestStream) => void][] = [
+    const ways: [string, (peer: ScriptedPeer, stream: RecordedStream) => void][] = [
       ['', (peer) => peer.headers(1, OK, true)],
       ['', (peer) => peer.send((writer) => writer.rstStream(1, CANCEL))],
       ['', (peer) => peer.send((writer) => writer.goaway(0, NO_ERROR, none))],
@@ -163,7 +162,7 @@ describe('the end of a session', () => {
     for (const [before, act] of ways) {
       const peer = open()
       const ends: unknown[] = []
-      const stream = peer.session.request(FIELDS, '{}', (end) => {
+      const stream = peer.startRequest((end) => {
         ends.push(end)
         peer.session.close()
       })

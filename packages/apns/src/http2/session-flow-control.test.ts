@@ -7,7 +7,7 @@ import {
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_FRAME_SIZE,
 } from './frame-types.ts'
-import { encodeFrame, FIELDS, ScriptedPeer } from './scripted-peer.ts'
+import { encodeFrame, ScriptedPeer } from './scripted-peer.ts'
 
 const OK = { ':status': '200' }
 const DATA_LINE = /^DATA (\d+) \[(.*)\]( END_STREAM)? counts/
@@ -43,7 +43,7 @@ describe('the flow control of a session', () => {
     const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 7])
     const payload = Array.from({ length: 3000 }, (_, n) => String.fromCharCode(n & 0xff)).join('')
     const bytes = Buffer.from(payload, 'latin1')
-    peer.session.request(FIELDS, bytes, () => undefined)
+    peer.startRequest(() => undefined, bytes)
     const frames = await peer.sent()
     for (let widened = 7; widened < bytes.length; widened += 130) {
       peer.send((writer) => writer.windowUpdate(1, 130))
@@ -123,7 +123,7 @@ describe('the flow control of a session', () => {
     peer.request('x'.repeat(65_535))
     const reset = peer.request('yyy')
     const ends: unknown[] = []
-    const cancelled = peer.session.request(FIELDS, 'zzz', (end) => ends.push(end))
+    const cancelled = peer.startRequest((end) => ends.push(end), 'zzz')
     peer.request('www')
     await peer.sent()
     peer.send((writer) => writer.rstStream(3, INTERNAL_ERROR))

@@ -7,15 +7,19 @@ import {
   SETTINGS_MAX_CONCURRENT_STREAMS,
   SETTINGS_MAX_FRAME_SIZE,
 } from './frame-types.ts'
-import type { RequestStream } from './request-stream.ts'
-import { encodeFrame, FIELDS, MAX_OWN_FRAME_BYTES, ScriptedPeer } from './scripted-peer.ts'
+import {
+  encodeFrame,
+  MAX_OWN_FRAME_BYTES,
+  type RecordedStream,
+  ScriptedPeer,
+} from './scripted-peer.ts'
 
 /** A random conversation: the peer, what the session is asked for, and what must hold of both. */
 class Conversation {
   readonly peer = new ScriptedPeer()
   readonly ends: string[][] = []
   readonly payloads: string[] = []
-  readonly handles: (RequestStream | null)[] = []
+  readonly handles: (RecordedStream | null)[] = []
   /** As the peer counts: what the session may still send, by stream; 0: the connection. */
   readonly #credits = new Map<number, number>([[0, 65_535]])
   readonly #received = new Map<number, string>()
@@ -36,7 +40,7 @@ class Conversation {
     const payload = 'x'.repeat(payloadBytes)
     this.ends.push(ends)
     this.payloads.push(payload)
-    this.handles.push(this.peer.session.request(FIELDS, payload, ({ type }) => ends.push(type)))
+    this.handles.push(this.peer.startRequest(({ type }) => ends.push(type), payload))
   }
 
   widen(streamId: number, bytes: number): void {

@@ -7,7 +7,7 @@ import {
   SETTINGS_MAX_CONCURRENT_STREAMS,
   WINDOW_UPDATE,
 } from './frame-types.ts'
-import { encodeFrame, encodeInserted, FIELDS, OPENING, ScriptedPeer } from './scripted-peer.ts'
+import { encodeFrame, encodeInserted, OPENING, ScriptedPeer } from './scripted-peer.ts'
 
 const OK = { ':status': '200' }
 /** `:status: 200` as an index. */
@@ -23,20 +23,11 @@ const dataBytes = (frames: readonly string[]) =>
 describe('a session', () => {
   it('opens with preface, SETTINGS and a wider window, acknowledges SETTINGS and tells of them', async () => {
     const peer = new ScriptedPeer()
-    peer.socket.emit('secureConnect')
     assert.deepEqual(await peer.sent(), OPENING)
     for (const limit of [1, 1000])
       peer.send((writer) => writer.settings([[SETTINGS_MAX_CONCURRENT_STREAMS, limit]]))
     assert.deepEqual(await peer.sent(), ['SETTINGS ACK', 'SETTINGS ACK'])
     assert.deepEqual(peer.told, ['settings 1', 'settings 1000'])
-  })
-
-  it('does not speak to a peer that did not choose h2', async () => {
-    const peer = new ScriptedPeer()
-    peer.socket.alpnProtocol = false
-    peer.socket.emit('secureConnect')
-    await peer.sent()
-    assert.match(peer.told.join(), /^closed .*ALPN/)
   })
 
   it('writes a request whole, in one write, and a repeated field in one byte', async () => {
@@ -54,8 +45,8 @@ describe('a session', () => {
     const fields = ':method=POST :path=/3/device/ab apns-topic=a.b'
     const [first = '', firstData, second, secondData] = frames
     assert.match(first, new RegExp(`^HEADERS 1 ${fields} \\(\\d+\\)$`))
-    // :method by the static table, :path with its name's index, the topic by the dynamic table
-    assert.equal(second, `HEADERS 3 ${fields} (${1 + 2 + FIELDS[':path']!.length + 1})`)
+    // :method by the static table, the others by the dynamic one
+    assert.equal(second, `HEADERS 3 ${fields} (3)`)
     assert.match(firstData ?? '', /^DATA 1 \[.*\] END_STREAM/)
     assert.match(secondData ?? '', /^DATA 3 \[.*\] END_STREAM/)
   })
@@ -306,7 +297,7 @@ describe('a session', () => {
   it('tells the peer of a stream that is given up', async () => {
     const peer = open()
     const ends: unknown[] = []
-    const stream = peer.session.request(FIELDS, '{}', (end) => ends.push(end))
+    const stream = peer.startRequest((end) => ends.push(end))
     assert.ok(stream !== null)
     await peer.sent()
     peer.session.cancel(stream, 'no time')
@@ -317,33 +308,20 @@ describe('a session', () => {
 })
 
 describe('the opening of a session', () => {
-  it('takes no request before TLS is done, and no PING', async () => {
-    const peer = new ScriptedPeer()
-    assert.deepEqual(typesOf(peer.request()), ['notProcessed'])
-    peer.session.ping(() => undefined)
-    peer.socket.emit('secureConnect')
-    assert.deepEqual(await peer.sent(), OPENING)
+  it('begins with the preface, SETTINGS and a wide window', async () => {
+    assert.deepEqual(await new ScriptedPeer().sent(), OPENING)
   })
 
   it('takes requests before the peer’s SETTINGS are there', async () => {
     const peer = new ScriptedPeer()
-    peer.socket.emit('secureConnect')
     peer.request('')
     assert.match((await peer.sent()).at(-1) ?? '', /^HEADERS 1/)
     assert.deepEqual(peer.told, [])
   })
 
-  it('ends without a word when it is closed before TLS is done', async () => {
-    const peer = new ScriptedPeer()
-    peer.session.close()
-    assert.deepEqual(await peer.sent(), [])
-    assert.deepEqual(peer.told, ['closed it was closed before it was open'])
-  })
-
   it('gives up on a peer that begins with anything but SETTINGS', async () => {
     for (const bytes of ['HTTP/1.1 400 Bad Request\r\n\r\n', '\0\0\x08\x06\0\0\0\0\0........']) {
       const peer = new ScriptedPeer()
-      peer.socket.emit('secureConnect')
       await peer.sent()
       peer.sendBytes(Buffer.from(bytes, 'latin1'))
       assert.match((await peer.sent()).join(), /^GOAWAY 0 PROTOCOL_ERROR/)
@@ -434,7 +412,7 @@ describe('the answers of a session', () => {
   it('are decoded for streams that have ended, so that the table stays in step', async () => {
     const peer = open()
     const ends: unknown[] = []
-    const cancelled = peer.session.request(FIELDS, '{}', (end) => ends.push(end))
+    const cancelled = peer.startRequest((end) => ends.push(end))
     const answered = peer.request()
     peer.session.cancel(cancelled!, 'no time')
     peer.block(1, true, STATUS_200, encodeInserted('apns-id', 'abc'))
@@ -506,21 +484,5 @@ describe('the requests of a session', () => {
     const frames = await peer.sent()
     assert.equal(dataBytes(frames).length, 100)
     assert.ok(sizes.length >= 7 && Math.max(...sizes) <= 65_536, sizes.join())
-  })
-
-  it('are refused by an exception where a field cannot be written, and the next one goes on', async () => {
-    const peer = open()
-    const ends: unknown[] = []
-    const fields = { ...FIELDS, 'apns-topic': 'a.€' }
-    assert.throws(() => peer.session.request(fields, '{}', (end) => ends.push(end)), RangeError)
-    const next = peer.request('')
-    const [line = '', ...more] = await peer.sent()
-    assert.match(line, /^HEADERS \d :method=POST :path=\/3\/device\/ab apns-topic=a\.b /)
-    assert.deepEqual(more, [])
-    peer.headers(Number(line.split(' ')[1]), OK, true)
-    assert.deepEqual(typesOf(next), ['answer'])
-    peer.session.close()
-    assert.deepEqual(await peer.sent(), ['GOAWAY 0 NO_ERROR []'])
-    assert.deepEqual(ends, [])
   })
 })

@@ -15,88 +15,126 @@ import { FlowWindow, ReceiveWindow } from './flow-window.ts'
 import type { FrameHandler, Setting } from './frame-handler.ts'
 import { FrameReader } from './frame-reader.ts'
 import {
+  FRAME_HEADER_BYTES,
   INITIAL_WINDOW_BYTES,
   PING_BYTES,
   SETTINGS_HEADER_TABLE_SIZE,
   SETTINGS_INITIAL_WINDOW_SIZE,
 } from './frame-types.ts'
 import { FrameWriter } from './frame-writer.ts'
+import type { HeaderFields } from './header-fields.ts'
 import { HpackDecoder } from './hpack/decoder.ts'
 import { DEFAULT_TABLE_BYTES } from './hpack/dynamic-table.ts'
-import { RequestEncoder, type RequestFields } from './request-encoder.ts'
-import { RequestStream, type StreamEnd } from './request-stream.ts'
+import { HpackEncoder } from './hpack/encoder.ts'
+import { MAX_BLOCK_START_BYTES } from './hpack/fields.ts'
+import { OpenStreams } from './open-streams.ts'
+import type { RequestStream, StreamEnd } from './request-stream.ts'
 import { DEFAULT_OWN_SETTINGS, encodeOwnSettings, PeerSettings } from './settings.ts'
 import { StreamIds } from './stream-ids.ts'
 import { WriteBuffer } from './write-buffer.ts'
 
-/** What a session tells whoever opened it. `closed` comes once, after the last stream ended. */
-export interface SessionEvents {
+/** What a session tells whoever opened it. None of them may throw. */
+export interface SessionEvents<Stream extends RequestStream> {
   /** The peer's SETTINGS: the first, and each change. */
   settings(maxConcurrentStreams: number): void
+  /** A request came to its end; each does once. `cause` says why there is no answer. */
+  ended(stream: Stream, end: StreamEnd, cause: string): void
+  /** All that had come is read: there may be room where there was none. What is sent now goes out at once. */
+  read(): void
   /** The peer will process no stream above `lastStreamId`. */
   goaway(errorCode: ErrorCode, lastStreamId: number, debugData: string): void
+  /** Once, after the last stream ended. */
   closed(cause: Error | null): void
+}
+
+export interface SessionOptions {
+  /** The fields of answers that streams are to keep, by name in lower case. */
+  readonly keepFields: { has(name: string): boolean }
+  /** Odd; another than 1 is for tests. */
+  readonly firstStreamId?: number
 }
 
 /** What the server may send before it hears from us: answers are short, and used up as they come. */
 const CONNECTION_WINDOW_BYTES = 1024 * 1024
 /** What may wait in the socket for a peer that asks for replies and does not read them. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024
-/** What HEADERS mostly take at most, a provider token included; where they take more, the buffer grows. */
-const TYPICAL_HEADERS_BYTES = 1024
+/** A payload goes out in pieces of this at most, so that no window, however wide, makes the buffer grow. */
+const MAX_PIECE_BYTES = 32 * 1024
 /** How long the last words may take to leave. */
 const LINGER_MS = 1000
+/** The headers of the frames that one piece takes: its own, and those of HEADERS and CONTINUATIONs before it. */
+const FRAMES_BYTES = 8 * FRAME_HEADER_BYTES
 const NO_BYTES = new Uint8Array(0)
 
 /**
- * One HTTP/2 session as a client, on a TLS socket that is about to connect: frames and streams, no policy.
+ * One HTTP/2 session as a client, on a TLS socket that has agreed on `h2`: frames and streams, no policy.
  *
- *     opening ──TLS done, ALPN h2──▶ open ──close()──▶ closing ──last stream ended──▶ closed
- *        │                             │                  │                              ▲
- *        └─────────────────────────────┴── socket lost, destroy(), the peer's error ─────┘
+ *     open ──close()──▶ closing ──last stream ended──▶ closed
+ *       │                  │                              ▲
+ *       └──────────────────┴── socket lost, destroy(), ───┘
+ *                              the peer's error
  *
  * What one turn of the event loop writes goes out in one write to the socket.
  *
  * @see RFC 9113
  */
-export class Http2Session {
+export class Http2Session<Stream extends RequestStream = RequestStream> {
   readonly #socket: TLSSocket
-  readonly #events: SessionEvents
+  readonly #events: SessionEvents<Stream>
   readonly #peer = new PeerSettings()
   readonly #buffer = new WriteBuffer()
   readonly #writer = new FrameWriter(this.#buffer, this.#peer)
-  readonly #encoder = new RequestEncoder(this.#buffer, this.#writer)
+  readonly #encoder = new HpackEncoder()
   readonly #decoder = new HpackDecoder({
     maxTableBytes: DEFAULT_TABLE_BYTES,
     maxHeaderListBytes: DEFAULT_OWN_SETTINGS.maxHeaderListBytes,
   })
   readonly #reader: FrameReader
-  readonly #ids = new StreamIds()
+  readonly #ids: StreamIds
   readonly #sendWindow = new FlowWindow(0, INITIAL_WINDOW_BYTES)
   readonly #receiveWindow = new ReceiveWindow(0, CONNECTION_WINDOW_BYTES)
-  readonly #streams = new Map<number, RequestStream>()
+  readonly #streams = new OpenStreams<Stream>()
   /** Streams whose payload waits for a window, in the order in which they were opened. */
-  readonly #held = new Set<RequestStream>()
+  readonly #held = new Set<Stream>()
   readonly #pings: (() => void)[] = []
-  /** Where the fields of the block in hand go. */
-  #block = new AnswerFields()
+  /** The fields of the block in hand. */
+  readonly #block: AnswerFields
   readonly #onField = (name: string, value: string): void => this.#block.add(name, value)
-  #state: 'opening' | 'open' | 'closing' | 'closed' = 'opening'
+  #state: 'open' | 'closing' | 'closed' = 'open'
   #goawayLastStreamId: number | null = null
   #cause: Error | null = null
   #isFlushDue = false
 
-  constructor(socket: TLSSocket, events: SessionEvents) {
+  constructor(socket: TLSSocket, events: SessionEvents<Stream>, options: SessionOptions) {
     this.#socket = socket
     this.#events = events
+    this.#ids = new StreamIds(options.firstStreamId)
+    this.#block = new AnswerFields(options.keepFields)
     this.#reader = new FrameReader(this.#createHandler())
     socket.setNoDelay(true)
-    socket.once('secureConnect', () => this.#open())
     socket.on('data', (bytes: Buffer) => this.#read(bytes))
     socket.on('error', (error) => this.destroy(error))
     // a peer that has said its last word answers nothing any more
     socket.on('end', () => socket.destroy())
     socket.on('close', () => this.#onClose())
+    this.#writer.preface(encodeOwnSettings(DEFAULT_OWN_SETTINGS))
+    this.#writer.windowUpdate(0, this.#receiveWindow.refill())
+    this.#flush()
+  }
+
+  /** Streams without an answer yet. */
+  get openStreams(): number {
+    return this.#streams.size
+  }
+
+  /** The one that has waited for its answer for the longest; `next` leads on from it. */
+  get oldestStream(): Stream | null {
+    return this.#streams.first
+  }
+
+  /** Whether payload waits for a window: whatever is sent now would wait behind it. */
+  get isHeld(): boolean {
+    return this.#held.size > 0
   }
 
   /** True when it is time to make another connection: stream identifiers are used up one day. */
@@ -116,41 +154,38 @@ export class Http2Session {
   }
 
   /**
-   * Opens a stream and sends a request on it, its payload as far as the windows allow, the rest as they widen.
-   * @param onEnd called exactly once
-   * @returns the stream, to be given up by {@link cancel}; null where it has ended already
-   * @throws {RangeError} for a field with characters past 255: nothing was sent, and `onEnd` will not be called.
+   * Opens a stream and sends a request on it, its payload as far as the windows allow, the rest as they widen. To be
+   * called only while {@link isOpen}.
+   * @param stream gets its identifier; `ended` is told of it once
+   * @param payload not to be changed before the stream's end
    */
-  request(
-    fields: RequestFields,
-    payload: string | Uint8Array,
-    onEnd: (end: StreamEnd) => void,
-  ): RequestStream | null {
-    if (!this.isOpen) {
-      onEnd({ type: 'notProcessed', cause: 'the connection takes no new stream' })
-      return null
-    }
+  request(stream: Stream, fields: HeaderFields, payload: string | Uint8Array): void {
+    if (!this.isOpen) throw new Error('a request on a connection that takes none')
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    const stream = new RequestStream(this.#ids.next(), onEnd)
-    this.#makeRoom(TYPICAL_HEADERS_BYTES)
-    this.#encoder.write(stream.id, fields, bytes.length === 0)
-    this.#streams.set(stream.id, stream)
+    const maxBytes = MAX_BLOCK_START_BYTES + fields.maxBytes
+    // DATA with the whole payload mostly follows
+    this.#makeRoom(maxBytes + Math.min(bytes.length, MAX_PIECE_BYTES) + FRAMES_BYTES)
+    stream.id = this.#ids.next()
+    const start = this.#writer.startHeaders(stream.id, maxBytes)
+    const target = this.#buffer.bytes
+    const end = fields.encode(this.#encoder, target, this.#encoder.beginBlock(target, start))
+    this.#writer.endHeaders(end, bytes.length === 0)
+    this.#streams.add(stream)
     if (bytes.length > 0) this.#writePayload(stream, bytes)
-    this.#flushSoon()
-    return stream
+    if (!this.#isFlushDue) this.#flushSoon()
   }
 
   /** Gives a stream up: the peer is told, and the stream ends in doubt for `cause`. */
-  cancel(stream: RequestStream, cause: string): void {
-    if (!this.#streams.has(stream.id) || this.#state === 'closed') return
+  cancel(stream: Stream, cause: string): void {
+    if (this.#state === 'closed' || !this.#streams.has(stream)) return
     this.#writer.rstStream(stream.id, CANCEL)
     this.#flushSoon()
-    this.#end(stream, { type: 'inDoubt', cause })
+    this.#end(stream, 'inDoubt', cause)
   }
 
   /** Calls back when the peer has answered a PING; never when it does not. */
   ping(onPong: () => void): void {
-    if (this.#state === 'opening' || this.#state === 'closed') return
+    if (this.#state === 'closed') return
     this.#pings.push(onPong)
     this.#writer.ping(new Uint8Array(PING_BYTES), false)
     this.#flushSoon()
@@ -158,7 +193,6 @@ export class Http2Session {
 
   /** Starts no new stream, ends when the last one has. */
   close(): void {
-    if (this.#state === 'opening') this.destroy(new Error('it was closed before it was open'))
     if (this.#state !== 'open') return
     this.#state = 'closing'
     this.#finishIfIdle()
@@ -171,17 +205,6 @@ export class Http2Session {
     this.#socket.destroy()
   }
 
-  #open(): void {
-    if (this.#socket.alpnProtocol !== 'h2') {
-      this.destroy(new Error('the peer does not speak HTTP/2: it did not choose h2 by ALPN'))
-      return
-    }
-    this.#state = 'open'
-    this.#writer.preface(encodeOwnSettings(DEFAULT_OWN_SETTINGS))
-    this.#writer.windowUpdate(0, this.#receiveWindow.refill())
-    this.#flush()
-  }
-
   #read(bytes: Buffer): void {
     if (this.#state === 'closed') return
     try {
@@ -189,14 +212,16 @@ export class Http2Session {
     } catch (error) {
       this.#fail(error as Error)
     }
+    this.#events.read()
     this.#flush()
   }
 
   /** Tells the peer what it did wrong, and ends the connection. */
   #fail(error: Error): void {
     this.#cause ??= error
-    const code = error instanceof Http2Error ? error.errorCode : INTERNAL_ERROR
-    this.#finish(code, Buffer.from(error.message.slice(0, 200)))
+    // what went wrong here is none of the peer's business
+    if (!(error instanceof Http2Error)) this.#finish(INTERNAL_ERROR, NO_BYTES)
+    else this.#finish(error.errorCode, Buffer.from(error.message.slice(0, 200)))
   }
 
   #finishIfIdle(): void {
@@ -216,7 +241,7 @@ export class Http2Session {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     const cause = this.#cause?.message ?? 'the connection ended'
-    for (const stream of this.#streams.values()) this.#end(stream, { type: 'inDoubt', cause })
+    for (const stream of this.#streams.toArray()) this.#end(stream, 'inDoubt', cause)
     this.#events.closed(this.#cause)
   }
 
@@ -249,10 +274,14 @@ export class Http2Session {
     if (incrementBytes > 0) this.#writer.windowUpdate(0, incrementBytes)
     const stream = this.#find(streamId, 'DATA')
     if (stream === undefined) return
-    this.#guard(() => {
+    try {
       const streamIncrement = stream.takeData(bytes, start, end, flowControlledBytes)
       if (streamIncrement > 0 && !endStream) this.#writer.windowUpdate(streamId, streamIncrement)
-    })
+      if (endStream) stream.checkLength()
+    } catch (error) {
+      this.#onMalformed(error)
+      return
+    }
     if (endStream) this.#answer(stream)
   }
 
@@ -265,23 +294,26 @@ export class Http2Session {
   ): void {
     const stream = this.#find(streamId, 'HEADERS')
     // decoded for a closed stream as well: what it adds to the dynamic table counts [RFC 9113 §4.3]
-    const block = new AnswerFields()
-    this.#block = block
+    this.#block.clear()
     const isWhole = this.#decoder.decode(bytes, start, end, this.#onField)
     if (stream === undefined) return
-    this.#guard(() => {
+    try {
       if (!isWhole)
         throw new Http2Error(ENHANCE_YOUR_CALM, 'an answer of too many fields', streamId)
-      stream.takeFields(block, endStream)
-    })
+      stream.takeFields(this.#block, endStream)
+      if (endStream) stream.checkLength()
+    } catch (error) {
+      this.#onMalformed(error)
+      return
+    }
     if (endStream) this.#answer(stream)
   }
 
   #onRstStream(streamId: number, errorCode: ErrorCode): void {
     const stream = this.#find(streamId, 'RST_STREAM')
     if (stream === undefined) return
-    const type = errorCode === REFUSED_STREAM ? 'notProcessed' : 'inDoubt'
-    this.#end(stream, { type, cause: `RST_STREAM with ${errorCodeName(errorCode)}` })
+    const end = errorCode === REFUSED_STREAM ? 'notProcessed' : 'inDoubt'
+    this.#end(stream, end, `RST_STREAM with ${errorCodeName(errorCode)}`)
   }
 
   #onSettings(settings: readonly Setting[]): void {
@@ -310,15 +342,19 @@ export class Http2Session {
     const last = Math.min(lastStreamId, this.#goawayLastStreamId ?? lastStreamId)
     this.#goawayLastStreamId = last
     this.#events.goaway(errorCode, last, Buffer.from(debugData).toString('utf8'))
-    for (const stream of this.#streams.values())
-      if (stream.id > last) this.#end(stream, { type: 'notProcessed', cause: 'GOAWAY before it' })
+    for (const stream of this.#streams.toArray())
+      if (stream.id > last) this.#end(stream, 'notProcessed', 'GOAWAY before it')
   }
 
   #onWindowUpdate(streamId: number, incrementBytes: number): void {
     if (streamId === 0) this.#sendWindow.widen(incrementBytes)
     else {
       const window = this.#find(streamId, 'WINDOW_UPDATE')?.window
-      this.#guard(() => window?.widen(incrementBytes))
+      try {
+        window?.widen(incrementBytes)
+      } catch (error) {
+        this.#onMalformed(error)
+      }
     }
     this.#pumpHeld()
   }
@@ -327,24 +363,20 @@ export class Http2Session {
     const stream = this.#find(error.streamId, 'a broken frame')
     if (stream === undefined) return
     this.#writer.rstStream(error.streamId, error.errorCode)
-    this.#end(stream, { type: 'inDoubt', cause: `the peer broke the protocol: ${error.message}` })
+    this.#end(stream, 'inDoubt', `the peer broke the protocol: ${error.message}`)
   }
 
   /** Keeps what is wrong with one stream to that stream. */
-  #guard(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      if (!(error instanceof Http2Error) || error.streamId === 0) throw error
-      this.#onStreamError(error)
-    }
+  #onMalformed(error: unknown): void {
+    if (!(error instanceof Http2Error) || error.streamId === 0) throw error
+    this.#onStreamError(error)
   }
 
   /**
    * Finds a stream that a frame names; undefined for one that has ended here, whose frames may still be on their way.
    * @throws {Http2Error} PROTOCOL_ERROR, for the connection, where it was never opened. [RFC 9113 §5.1]
    */
-  #find(streamId: number, frame: string): RequestStream | undefined {
+  #find(streamId: number, frame: string): Stream | undefined {
     const stream = this.#streams.get(streamId)
     if (stream === undefined && this.#ids.isIdle(streamId))
       throw new Http2Error(PROTOCOL_ERROR, `${frame} on stream ${streamId}, which is idle`)
@@ -357,33 +389,36 @@ export class Http2Session {
       throw new Http2Error(ENHANCE_YOUR_CALM, 'the peer asks for replies and does not read them')
   }
 
-  #answer(stream: RequestStream): void {
-    if (!this.#streams.has(stream.id)) return
+  #answer(stream: Stream): void {
     // its payload will not follow: without this it would count against the peer's limit for ever [RFC 9113 §5.1]
-    if (this.#held.has(stream)) this.#writer.rstStream(stream.id, CANCEL)
-    this.#end(stream, { type: 'answer', answer: stream.answer })
+    if (stream.payload !== null) this.#writer.rstStream(stream.id, CANCEL)
+    this.#end(stream, 'answered', '')
   }
 
-  #end(stream: RequestStream, end: StreamEnd): void {
-    if (!this.#streams.delete(stream.id)) return
-    this.#held.delete(stream)
-    stream.onEnd(end)
-    this.#finishIfIdle()
+  #end(stream: Stream, end: StreamEnd, cause: string): void {
+    if (!this.#streams.delete(stream)) return
+    if (stream.payload !== null) this.#release(stream)
+    this.#events.ended(stream, end, cause)
+    if (this.#state === 'closing') this.#finishIfIdle()
   }
 
   /** Writes a payload whole where it fits into both windows, which it nearly always does, and keeps it otherwise. */
-  #writePayload(stream: RequestStream, payload: Uint8Array): void {
+  #writePayload(stream: Stream, payload: Uint8Array): void {
     const { length } = payload
     const fits = length <= this.#sendWindow.bytes && length <= this.#peer.initialWindowBytes
-    if (fits && this.#held.size === 0) {
+    if (fits && length <= MAX_PIECE_BYTES && this.#held.size === 0) {
       this.#sendWindow.spend(length)
-      this.#makeRoom(length)
       this.#writer.data(stream.id, payload, 0, length, true)
       return
     }
     stream.hold(payload, this.#peer.initialWindowBytes)
     this.#held.add(stream)
     this.#pumpHeld()
+  }
+
+  #release(stream: Stream): void {
+    stream.payload = null
+    this.#held.delete(stream)
   }
 
   /** Writes what waits, as far as the windows allow. */
@@ -395,19 +430,20 @@ export class Http2Session {
     }
   }
 
-  #pumpStream(stream: RequestStream): void {
-    const { window, payload, sentBytes } = stream
-    if (window === null) return
-    const room = Math.min(this.#sendWindow.bytes, window.bytes)
-    const bytes = Math.min(room, payload.length - sentBytes)
-    if (bytes <= 0) return
-    this.#sendWindow.spend(bytes)
-    window.spend(bytes)
-    stream.sentBytes += bytes
-    const isLast = stream.sentBytes === payload.length
-    this.#makeRoom(bytes)
-    this.#writer.data(stream.id, payload, sentBytes, stream.sentBytes, isLast)
-    if (isLast) this.#held.delete(stream)
+  #pumpStream(stream: Stream): void {
+    while (stream.payload !== null && stream.window !== null) {
+      const left = stream.payload.length - stream.sentBytes
+      const room = Math.min(this.#sendWindow.bytes, stream.window.bytes, MAX_PIECE_BYTES)
+      const bytes = Math.min(room, left)
+      if (bytes <= 0) return
+      this.#sendWindow.spend(bytes)
+      stream.window.spend(bytes)
+      this.#makeRoom(bytes + FRAMES_BYTES)
+      const from = stream.sentBytes
+      stream.sentBytes += bytes
+      this.#writer.data(stream.id, stream.payload, from, stream.sentBytes, bytes === left)
+      if (bytes === left) this.#release(stream)
+    }
   }
 
   #makeRoom(bytes: number): void {

@@ -1,31 +1,45 @@
 import { isIP } from 'node:net'
-import { connect, type TLSSocket } from 'node:tls'
-
+import { connect, rootCertificates, type TLSSocket } from 'node:tls'
+import type { Proxy } from './proxy.ts'
+import type { TlsContext } from './tls-context.ts'
 export interface DialOptions {
-  /** `https://` and a host, with a port where it is not 443. */
   readonly url: URL
-  /** Certificate authorities to trust, PEM; undefined: those that Node trusts. */
-  readonly ca: readonly string[] | undefined
-  /** What to show the peer; null: no certificate. */
-  readonly certificate: { readonly certificatePem: string; readonly privateKeyPem: string } | null
+  readonly context: TlsContext
+  readonly proxy?: Proxy | null
+  readonly connectionsTo?: (a: string) => number
+  readonly signal: AbortSignal
 }
-
-/**
- * Starts to connect, TLS 1.2 or newer, with ALPN `h2`. The name is looked up each time, since Apple takes addresses out of
- * service, and Node tries all of them in turn, both families (`autoSelectFamily`, its default).
- */
-export function dial({ url, ca, certificate }: DialOptions): TLSSocket {
+export function dial({
+  url,
+  context,
+  signal,
+}: DialOptions): Promise<{ socket: TLSSocket; address: string | null }> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return connect({
+  const { extraCa, certificate } = context.options
+  const socket = connect({
     host,
     port: Number(url.port || 443),
     minVersion: 'TLSv1.2',
     ALPNProtocols: ['h2'],
-    // an address is no server name [RFC 6066 §3]
     ...(isIP(host) === 0 ? { servername: host } : {}),
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    ...(certificate === null
+    ...(extraCa === undefined ? {} : { ca: [...rootCertificates, ...extraCa] }),
+    ...(certificate === null || certificate === undefined
       ? {}
       : { cert: certificate.certificatePem, key: certificate.privateKeyPem }),
+  })
+  return new Promise((resolve, reject) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        socket.destroy()
+        reject(signal.reason)
+      },
+      { once: true },
+    )
+    socket.once('error', reject)
+    socket.once('secureConnect', () => {
+      socket.off('error', reject)
+      resolve({ socket, address: socket.remoteAddress ?? null })
+    })
   })
 }

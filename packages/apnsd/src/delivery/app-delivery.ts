@@ -158,14 +158,23 @@ export class AppDelivery {
     const { log } = this.#parts
     const about = { app: app.id, environment: app.environment }
     switch (event.type) {
-      case 'connected':
-        log.info(about, 'connected to Apple')
+      case 'connected': {
+        const { address, connections } = event
+        log.info({ ...about, address, connections }, 'connected to Apple')
         void this.#noteReached(app)
         return
-      case 'disconnected':
-        log[event.retryInMs === null ? 'info' : 'warn'](
-          { ...about, cause: event.cause.message, retryInMs: event.retryInMs },
-          'no connection to Apple',
+      }
+      case 'disconnected': {
+        const { cause, connections, retryInMs } = event
+        const details = { ...about, cause: cause.message, connections, retryInMs }
+        if (connections > 0) log.info(details, 'a connection to Apple ended')
+        else log[retryInMs === null ? 'info' : 'warn'](details, 'no connection to Apple')
+        return
+      }
+      case 'retired':
+        log.info(
+          { ...about, why: event.why, connections: event.connections },
+          'a connection to Apple was retired',
         )
         return
       case 'refused':

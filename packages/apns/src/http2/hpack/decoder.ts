@@ -1,10 +1,8 @@
 import { COMPRESSION_ERROR, Http2Error } from '../errors.ts'
 import { DynamicTable, ENTRY_OVERHEAD_BYTES, type TableEntry } from './dynamic-table.ts'
-import { decodeHuffman } from './huffman.ts'
 import { type BlockCursor, decodeInteger } from './integer.ts'
-import { decodeLatin1 } from './latin1.ts'
-import { NameCache } from './name-cache.ts'
 import { STATIC_LENGTH, STATIC_NAMES, STATIC_VALUES } from './static-table.ts'
+import { StringCache } from './string-cache.ts'
 
 /**
  * Takes a field of a header block, its octets as characters 0 to 255. It must not throw: the rest of the block would go
@@ -42,7 +40,8 @@ const NO_BYTES = new Uint8Array(0)
  */
 export class HpackDecoder {
   readonly #table: DynamicTable<DecodedEntry>
-  readonly #names = new NameCache()
+  readonly #names = new StringCache()
+  readonly #values = new StringCache()
   readonly #cursor: BlockCursor = { bytes: NO_BYTES, at: 0, end: 0 }
   readonly #maxHeaderListBytes: number
   #maxTableBytes: number
@@ -121,14 +120,14 @@ export class HpackDecoder {
 
   #readInserted(onField: OnField): void {
     const name = this.#readName(decodeInteger(this.#cursor, 6))
-    const value = this.#readString()
+    const value = this.#readString(this.#values)
     this.#table.insert({ bytes: fieldBytes(name, value), name, value })
     this.#tell(name, value, false, onField)
   }
 
   #readLiteral(sensitive: boolean, onField: OnField): void {
     const name = this.#readName(decodeInteger(this.#cursor, 4))
-    this.#tell(name, this.#readString(), sensitive, onField)
+    this.#tell(name, this.#readString(this.#values), sensitive, onField)
   }
 
   /** @param index 0: the name follows in full */
@@ -148,7 +147,7 @@ export class HpackDecoder {
   /**
    *     H length(7+) octets        H: they are Huffman-coded [RFC 7541 §5.2]
    */
-  #readString(names?: NameCache): string {
+  #readString(cache: StringCache): string {
     const cursor = this.#cursor
     const { bytes, at } = cursor
     const length = decodeInteger(cursor, 7)
@@ -158,8 +157,7 @@ export class HpackDecoder {
     cursor.at = start + length
     if (length === 0) return ''
     const huffman = bytes[at]! >= 0x80
-    if (names !== undefined) return names.decode(bytes, start, cursor.at, huffman)
-    return huffman ? decodeHuffman(bytes, start, cursor.at) : decodeLatin1(bytes, start, cursor.at)
+    return cache.decode(bytes, start, cursor.at, huffman)
   }
 
   #tell(name: string, value: string, sensitive: boolean, onField: OnField): void {

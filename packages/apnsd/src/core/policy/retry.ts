@@ -27,6 +27,8 @@ export function decide(result: SendResult, attempt: number, random: () => number
   switch (result.type) {
     case 'accepted':
       return { type: 'settle', state: 'accepted' }
+    case 'invalid':
+      return { type: 'settle', state: 'failed', detail: { reason: result.cause } }
     case 'notProcessed':
     case 'inDoubt':
       if (attempt >= MAX_ATTEMPTS)

@@ -1,0 +1,3 @@
+export interface Proxy {
+  readonly protocol: string
+}
