@@ -137,12 +137,13 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   }
 
   /**
-   * How many more requests it takes now: as many as the peer's live limit allows; none unless ready or probing, and none
-   * while payload waits for a window, behind which they would only wait as well.
+   * How many more requests it takes now: as many as the peer's live limit allows; none unless ready or probing, none
+   * while payload waits for a window, behind which they would only wait as well, and none before all that came is read:
+   * `roomy` follows.
    */
   get room(): number {
     const session = this.#session
-    if (session === null || !session.isOpen || session.isHeld) return 0
+    if (session === null || session.isReading || session.isHeld || !session.isOpen) return 0
     if (this.#state === 'ready') return Math.max(0, this.streamLimit - session.openStreams)
     return this.#state === 'probing' ? Math.max(0, 1 - session.openStreams) : 0
   }

@@ -297,7 +297,6 @@ export class ConnectionPool<Stream extends RequestStream> {
       () => this.#considerShrinking(),
       this.#options.shrinkIntervalMs,
     ).unref()
-    this.#events.roomy()
   }
 
   #onClosed(line: Connection<Stream>, cause: Error | null): void {

@@ -104,6 +104,7 @@ export class Http2Session<Stream extends RequestStream = RequestStream> {
   #goawayLastStreamId: number | null = null
   #cause: Error | null = null
   #isFlushDue = false
+  #isReading = false
 
   constructor(socket: TLSSocket, events: SessionEvents<Stream>, options: SessionOptions) {
     this.#socket = socket
@@ -130,6 +131,11 @@ export class Http2Session<Stream extends RequestStream = RequestStream> {
   /** The one that has waited for its answer for the longest; `next` leads on from it. */
   get oldestStream(): Stream | null {
     return this.#streams.first
+  }
+
+  /** Whether it is in the midst of what has come: SETTINGS may follow that change what is allowed. */
+  get isReading(): boolean {
+    return this.#isReading
   }
 
   /** Whether payload waits for a window: whatever is sent now would wait behind it. */
@@ -207,11 +213,13 @@ export class Http2Session<Stream extends RequestStream = RequestStream> {
 
   #read(bytes: Buffer): void {
     if (this.#state === 'closed') return
+    this.#isReading = true
     try {
       this.#reader.read(bytes)
     } catch (error) {
       this.#fail(error as Error)
     }
+    this.#isReading = false
     this.#events.read()
     this.#flush()
   }
