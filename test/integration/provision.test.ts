@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { Simulator } from '@apnsd/simulator'
 import { XmlRpcFault } from '../../packages/apnsd/src/doors/xmlrpc/parse-response.ts'
 import { DEVICE_TOKEN, Stage, TOPIC } from '../support/stage.ts'
 import { missing } from '../support/system-parts.ts'
+import { startTlsRefuser } from '../support/tls-refuser.ts'
 
 const UNREACHABLE = 'Connection to the APNS server could not be made.'
 const payload = { aps: { alert: 'hi' } }
@@ -187,22 +186,17 @@ describe('notify while the credential has never reached Apple', () => {
   it('faults 500 at once, with the alert, when the TLS handshake refuses the certificate', {
     skip: missing('python3'),
   }, async () => {
-    const { certificatePem, privateKeyPem } =
-      stage.simulator.authority.issueServerCertificate('127.0.0.1')
-    const path = stage.writePem(certificatePem + privateKeyPem, 'server.pem')
-    const script = fileURLToPath(new URL('../support/tls-refuser.py', import.meta.url))
-    const refuser = spawn('python3', [script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const refuser = await startTlsRefuser(stage.simulator)
     try {
-      const [port] = (await once(refuser.stdout, 'data')) as [Buffer]
       await stage.daemon.kill()
-      await stage.startDaemon(`https://127.0.0.1:${port.toString().trim()}`)
+      await stage.startDaemon(`https://127.0.0.1:${refuser.port}`)
       const { pem } = stage.simulator.issueCertificate({ topic: TOPIC })
       await stage.call('provision', 'turned-away', pem, 'sandbox', 3600)
       const fault = await faultOf(stage.call('notify', 'turned-away', DEVICE_TOKEN, payload))
       assert.equal(fault.faultCode, 500)
       assert.match(fault.faultString, /refused in the TLS handshake: unknown ca/)
     } finally {
-      refuser.kill()
+      refuser.stop()
     }
   })
 })

@@ -7,9 +7,11 @@ export class TcpGate {
   readonly #close: () => void
   readonly #sockets: Set<Socket>
   #isShut = false
+  #targetPort: number
 
-  private constructor(port: number, sockets: Set<Socket>, close: () => void) {
+  private constructor(port: number, targetPort: number, sockets: Set<Socket>, close: () => void) {
     this.port = port
+    this.#targetPort = targetPort
     this.#sockets = sockets
     this.#close = close
   }
@@ -17,7 +19,7 @@ export class TcpGate {
   static async open(targetPort: number): Promise<TcpGate> {
     const sockets = new Set<Socket>()
     const server = createServer((near) => {
-      const far = connect(targetPort, '127.0.0.1')
+      const far = connect(gate.#targetPort, '127.0.0.1')
       for (const [from, to] of [
         [near, far],
         [far, near],
@@ -34,8 +36,14 @@ export class TcpGate {
       }
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const gate = new TcpGate((server.address() as AddressInfo).port, sockets, () => server.close())
+    const { port } = server.address() as AddressInfo
+    const gate = new TcpGate(port, targetPort, sockets, () => server.close())
     return gate
+  }
+
+  /** Leads connections that come from now on elsewhere. */
+  redirect(targetPort: number): void {
+    this.#targetPort = targetPort
   }
 
   shut(): void {

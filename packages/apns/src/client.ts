@@ -349,9 +349,13 @@ export class ApnsClient {
   /** Does to the connection what the reason asks: some make it useless, though it is still open. */
   #heed(connection: Connection<Flight>, { reason, status }: Rejected): void {
     const { closesConnection, class: reasonClass } = factsOfReason(reason, status)
-    if (reasonClass === 'providerToken') connection.discardProviderToken()
+    const isMended = reasonClass === 'providerToken' && connection.discardProviderToken()
     if (closesConnection)
-      this.#pool.retire(connection, new ConnectError(`Apple answered ${status} ${reason}`), false)
+      this.#pool.retire(
+        connection,
+        new ConnectError(`Apple answered ${status} ${reason}`),
+        isMended || connection.wasUseful,
+      )
   }
 
   /** Gives what was not sent back to its owners. */

@@ -5,7 +5,7 @@ import { ConnectError, CredentialRefusedError } from './errors.ts'
 import { RequestStream, type StreamEnd } from './http2/request-stream.ts'
 import { Http2Session } from './http2/session.ts'
 import { type ApnsNotification, RequestFields } from './request.ts'
-import { ANSWER_FIELDS } from './response.ts'
+import { ANSWER_FIELDS, STATUS_ACCEPTED } from './response.ts'
 
 /**
  * A connection's life.
@@ -93,7 +93,7 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   #streamLimit = 0
   /** Below the peer's limit while the peer refuses what that would allow. */
   #refusedAtStreams = Number.POSITIVE_INFINITY
-  #hasAnswered = false
+  #wasUseful = false
   #timeoutsInARow = 0
   #lastHeardMs = performance.now()
   #pingSentAtMs: number | null = null
@@ -121,9 +121,9 @@ export class Connection<Stream extends RequestStream = RequestStream> {
     return this.#address
   }
 
-  /** Whether a request was answered on it. One that ends before is as bad as none. */
-  get hasAnswered(): boolean {
-    return this.#hasAnswered
+  /** Whether Apple took a notification on it. One that ends before is as bad as none: the next one waits. */
+  get wasUseful(): boolean {
+    return this.#wasUseful
   }
 
   /** Requests without an answer yet. */
@@ -169,9 +169,9 @@ export class Connection<Stream extends RequestStream = RequestStream> {
     if (session.isRetireDue) this.retire()
   }
 
-  /** Apple called the provider token stale: the next connection is to have another. */
-  discardProviderToken(): void {
-    this.#providerTokens?.discard()
+  /** Apple called the provider token stale. @returns whether the next connection gets a fresh one */
+  discardProviderToken(): boolean {
+    return this.#providerTokens?.discard() ?? false
   }
 
   /** Takes no further request; closes when the last answer is in, or its time is up. */
@@ -259,15 +259,15 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   }
 
   #onEnded(stream: Stream, end: StreamEnd, cause: string): void {
-    if (end === 'answered') this.#onAnswer()
+    if (end === 'answered') this.#onAnswer(stream.status)
     // refused within the limit: the peer has less room than it says, or than its next SETTINGS will say
     else if (end === 'notProcessed' && this.#state !== 'draining')
       this.#refusedAtStreams = Math.max(1, this.openRequests)
     this.#events.ended(this, stream, end, cause)
   }
 
-  #onAnswer(): void {
-    this.#hasAnswered = true
+  #onAnswer(status: number): void {
+    if (status === STATUS_ACCEPTED) this.#wasUseful = true
     this.#timeoutsInARow = 0
     this.#refusedAtStreams += 1
     if (this.#state === 'probing') this.#become('ready', null)

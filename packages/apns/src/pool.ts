@@ -65,7 +65,7 @@ export interface PoolEvents<Stream extends RequestStream> {
  */
 type PoolState = 'idle' | 'connecting' | 'backingOff' | 'ready' | 'refused' | 'closed'
 
-/** Attempts to connect wait 1 s, 2 s, 4 s … 60 s: Apple takes connection churn for an attack. [field] */
+/** Attempts to connect wait up to 1 s, 2 s, 4 s … 60 s, at random: Apple takes connection churn for an attack. [field] */
 const FIRST_BACKOFF_MS = 1000
 const LONGEST_BACKOFF_MS = 60_000
 /** So long all connections must be full, with more waiting, before there is one more. */
@@ -131,7 +131,7 @@ export class ConnectionPool<Stream extends RequestStream> {
 
   /** Something waits and no connection has room: makes the first one, or thinks about another. */
   want(): void {
-    if (this.#state === 'idle') this.#dialIn(0)
+    if (this.#state === 'idle') this.#dialIn(this.#msUntilAllowed())
     else if (this.#state === 'ready') {
       this.#notePeak()
       this.#considerGrowth()
@@ -151,9 +151,9 @@ export class ConnectionPool<Stream extends RequestStream> {
    */
   connect(): Promise<void> {
     const { promise } = this.#connected
-    if (this.#state === 'idle') this.#dialIn(0)
     // whoever waits now should not wait out a long back-off: the next attempt comes within the first step of it
-    else if (this.#state === 'backingOff') this.#dialIn(FIRST_BACKOFF_MS)
+    if (this.#state === 'idle' || this.#state === 'backingOff')
+      this.#dialIn(Math.min(this.#msUntilAllowed(), FIRST_BACKOFF_MS))
     return promise
   }
 
@@ -277,7 +277,7 @@ export class ConnectionPool<Stream extends RequestStream> {
     } else if (state === 'draining' && this.#lines.includes(line)) {
       // the peer announced the end, or its stream identifiers are used up
       this.#drain(line)
-      this.#lose(cause ?? new ConnectError('the connection has served its time'), line.hasAnswered)
+      this.#lose(cause ?? new ConnectError('the connection has served its time'), line.wasUseful)
     }
   }
 
@@ -307,7 +307,7 @@ export class ConnectionPool<Stream extends RequestStream> {
       this.#onDialFailed(loss)
     } else if (this.#remove(line)) {
       if (loss instanceof CredentialRefusedError) this.#onRefused(loss)
-      else this.#lose(loss, line.hasAnswered)
+      else this.#lose(loss, line.wasUseful)
     }
     this.#resolveIfClosed()
   }
@@ -357,7 +357,10 @@ export class ConnectionPool<Stream extends RequestStream> {
   #lose(cause: Error, wasUseful: boolean): void {
     if (this.#state === 'closed' || this.#state === 'refused') return
     const backoffMs = wasUseful ? 0 : this.#backOff()
-    if (wasUseful) this.#failures = 0
+    if (wasUseful) {
+      this.#failures = 0
+      this.#notBeforeMs = 0
+    }
     let retryInMs: number | null = null
     if (this.#lines.length === 0) {
       const wasReady = this.#state === 'ready'
@@ -372,11 +375,15 @@ export class ConnectionPool<Stream extends RequestStream> {
     this.#events.event({ type: 'disconnected', cause, connections: this.size, retryInMs })
   }
 
+  #msUntilAllowed(): number {
+    return Math.max(0, this.#notBeforeMs - performance.now())
+  }
+
   /** Counts a failure. @returns how long to wait before the next attempt */
   #backOff(): number {
     this.#failures += 1
     const longest = Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS)
-    const backoffMs = longest / 2 + (this.#options.random() * longest) / 2
+    const backoffMs = this.#options.random() * longest
     this.#notBeforeMs = performance.now() + backoffMs
     return backoffMs
   }
@@ -394,12 +401,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   #mayGrow(): boolean {
     const isHeldDown = this.#lines.some((line) => line.state === 'probing' || line.streamLimit <= 1)
     const isBelowMost = this.#lines.length < this.#options.maxConnections
-    return (
-      isBelowMost &&
-      !isHeldDown &&
-      this.#dialling === null &&
-      performance.now() >= this.#notBeforeMs
-    )
+    return isBelowMost && !isHeldDown && this.#dialling === null && this.#msUntilAllowed() === 0
   }
 
   #grow(): void {

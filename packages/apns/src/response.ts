@@ -43,6 +43,9 @@ export type Answer = Accepted | Rejected
 /** What can come of handing a notification to the wire: exactly one of these. */
 export type SendResult = Answer | NotProcessed | InDoubt | Invalid
 
+/** The one status that means: taken. */
+export const STATUS_ACCEPTED = 200
+
 /** The fields of an answer that {@link parseAnswer} makes use of. */
 export const ANSWER_FIELDS: ReadonlySet<string> = new Set(['apns-unique-id', 'retry-after'])
 
@@ -51,7 +54,7 @@ export function parseAnswer(
   { status, fields, body }: Pick<RequestStream, 'status' | 'fields' | 'body'>,
   apnsId: string,
 ): Answer {
-  if (status === 200)
+  if (status === STATUS_ACCEPTED)
     return { type: 'accepted', apnsId, uniqueId: fields?.['apns-unique-id'] ?? null }
   const { reason, timestamp } = parseBody(body)
   return {

@@ -80,7 +80,7 @@ describe('ProviderTokenSource', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
     go(20)
-    source.discard()
+    assert.equal(source.discard(), true)
     assert.notEqual(jwtOf(source.adopt()), jwtOf(first))
   })
 
@@ -88,7 +88,7 @@ describe('ProviderTokenSource', () => {
     const { source, go } = atMinute()
     const first = source.adopt()
     go(19)
-    source.discard()
+    assert.equal(source.discard(), false)
     assert.equal(jwtOf(source.adopt()), jwtOf(first))
   })
 })

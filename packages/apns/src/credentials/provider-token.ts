@@ -63,10 +63,13 @@ export class ProviderTokenSource {
   /**
    * Forgets the latest one, after Apple called it stale: the next connection begins with a fresh one. A young one is
    * kept: then a clock is wrong, ours or Apple's, and another made by it would be no better, only one too many.
+   * @returns whether the next one is a fresh one
    */
-  discard(): void {
-    if (this.#latest !== null && this.#now() - this.#latest.issuedAtMs >= MIN_CHANGE_INTERVAL_MS)
-      this.#latest = null
+  discard(): boolean {
+    if (this.#latest === null) return true
+    if (this.#now() - this.#latest.issuedAtMs < MIN_CHANGE_INTERVAL_MS) return false
+    this.#latest = null
+    return true
   }
 }
 

@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, describe, it } from 'node:test'
+import {
+  ApnsClient,
+  type ApnsClientOptions,
+  type ClientEvent,
+  ConnectLimiter,
+  type Credential,
+  CredentialRefusedError,
+  NotProcessedError,
+  readCertificate,
+  readSigningKey,
+  type SendResult,
+} from '@apnsd/apns'
+import { Simulator } from '@apnsd/simulator'
+import { EventLog } from '../support/event-log.ts'
+import { missing } from '../support/system-parts.ts'
+import { TcpGate } from '../support/tcp-gate.ts'
+import { startTlsRefuser } from '../support/tls-refuser.ts'
+
+const TOPIC = 'com.example.app'
+const notification = {
+  deviceToken: 'ab'.repeat(32),
+  payload: '{"aps":{"alert":"hi"}}',
+  topic: TOPIC,
+  pushType: 'alert',
+} as const
+const STREAM_LIMIT = 5
+
+const apnsIdOf = (index: number): string =>
+  `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
+
+describe('the pool of a client', () => {
+  let simulator: Simulator
+  let certificate: Credential
+  const clients: ApnsClient[] = []
+
+  before(async () => {
+    simulator = await Simulator.start({ streamLimit: STREAM_LIMIT })
+    certificate = readCertificate(simulator.issueCertificate({ topic: TOPIC }).pem, Date.now())
+  })
+  after(() => simulator.close())
+  afterEach(async () => {
+    simulator.clearScript()
+    simulator.clearNotifications()
+    await Promise.all(clients.splice(0).map((client) => client.close(0)))
+  })
+
+  function createClient(options: Partial<ApnsClientOptions> = {}) {
+    const events = new EventLog<ClientEvent>()
+    const client = new ApnsClient({
+      url: simulator.url,
+      credential: certificate,
+      ca: [simulator.authority.certificatePem],
+      onEvent: (event) => events.push(event),
+      ...options,
+    })
+    clients.push(client)
+    return { client, events }
+  }
+
+  /** Submits without end until told to stop; each settled notification makes place for another. */
+  function keepBusy(client: ApnsClient, atOnce: number) {
+    const results: SendResult[] = []
+    let isOver = false
+    let sent = 0
+    const submitOne = (): void => {
+      const apnsId = apnsIdOf(sent)
+      sent += 1
+      client.submit({
+        length: 1,
+        take: () => ({ ...notification, apnsId }),
+        settled: (_index, result) => {
+          results.push(result)
+          if (!isOver) submitOne()
+          else if (results.length === sent) done.resolve()
+        },
+      })
+    }
+    const done = Promise.withResolvers<void>()
+    for (let n = 0; n < atOnce; n += 1) submitOne()
+    const stop = async (): Promise<SendResult[]> => {
+      isOver = true
+      await done.promise
+      return results
+    }
+    return { stop }
+  }
+
+  const openConnections = () => simulator.connections().filter(({ closed }) => !closed)
+
+  it('grows while all its connections are full and more waits, up to its bound', async () => {
+    simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
+    const { client, events } = createClient({ maxConnections: 3 })
+    const work = keepBusy(client, 10 * STREAM_LIMIT)
+    await events.until((event) => event.type === 'connected' && event.connections === 3)
+    // all of them are full now: whatever comes, there is no fourth
+    await simulator.waitForAnswers(simulator.totals.answers + 20 * STREAM_LIMIT)
+    assert.equal(client.connections, 3)
+    const results = await work.stop()
+    assert.ok(results.every(({ type }) => type === 'accepted'))
+    const connections = new Set(simulator.notifications().map(({ connection }) => connection))
+    assert.equal(connections.size, 3)
+  })
+
+  it('keeps to one connection while that has room', async () => {
+    simulator.play({ rules: [{ do: { type: 'delay', ms: 20 } }] })
+    const { client, events } = createClient()
+    const work = keepBusy(client, STREAM_LIMIT)
+    await simulator.waitForNotifications(10 * STREAM_LIMIT)
+    await work.stop()
+    assert.equal(events.all.length, 1)
+  })
+
+  it('does not grow to evade a peer that holds it down to one request at a time', async () => {
+    simulator.play({
+      rules: [
+        { times: 1, do: { type: 'streamLimit', limit: 1 } },
+        { do: { type: 'delay', ms: 10 } },
+      ],
+    })
+    const { client } = createClient()
+    const work = keepBusy(client, 20)
+    await simulator.waitForNotifications(30)
+    assert.equal(client.connections, 1)
+    await work.stop()
+  })
+
+  it('waits for the answer to its first request, where that is all the peer allows', async () => {
+    const { key, keyId, teamId } = simulator.issueKey()
+    simulator.play({ rules: [{ times: 1, do: { type: 'delay', ms: 150 } }] })
+    const { client, events } = createClient({ credential: readSigningKey(key, keyId, teamId) })
+    const work = keepBusy(client, 10 * STREAM_LIMIT)
+    await simulator.waitForNotifications(1)
+    // longer than it takes to grow, with all the rest waiting
+    assert.equal(events.all.filter(({ type }) => type === 'connected').length, 1)
+    const results = await work.stop()
+    assert.ok(results.every(({ type }) => type === 'accepted'))
+  })
+
+  it('shrinks when less is to be done, and never below one', async () => {
+    simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
+    const { client, events } = createClient({ maxConnections: 3, shrinkIntervalMs: 300 })
+    const work = keepBusy(client, 10 * STREAM_LIMIT)
+    await events.until((event) => event.type === 'connected' && event.connections === 3)
+    await work.stop()
+    await events.until((event) => event.type === 'retired' && event.connections === 1)
+    assert.equal(client.connections, 1)
+    assert.equal((await client.send(notification)).type, 'accepted')
+  })
+
+  it('goes on over the others when one connection ends', async () => {
+    simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
+    const { client, events } = createClient({ maxConnections: 2 })
+    const work = keepBusy(client, 10 * STREAM_LIMIT)
+    await events.until((event) => event.type === 'connected' && event.connections === 2)
+    simulator.play({
+      rules: [
+        { times: 1, do: { type: 'goaway', reason: 'Shutdown', lastStream: 'this' } },
+        { do: { type: 'delay', ms: 40 } },
+      ],
+    })
+    const lost = await events.until(({ type }) => type === 'disconnected')
+    assert.ok(lost.type === 'disconnected' && lost.connections === 1 && lost.retryInMs === null)
+    assert.match(lost.cause.message, /Shutdown/)
+    // and it is replaced, since the other one is full
+    await events.until((event) => event.type === 'connected' && event.connections === 2, lost)
+    const results = await work.stop()
+    assert.ok(results.every(({ type }) => type === 'accepted'))
+    const ids = simulator.notifications().map(({ apnsId }) => apnsId)
+    assert.equal(new Set(ids).size, ids.length)
+  })
+
+  it('changes its credential live: a new connection first, then the old one drains, and nothing is lost', async () => {
+    simulator.play({ rules: [{ do: { type: 'delay', ms: 10 } }] })
+    const { client, events } = createClient({ maxConnections: 1 })
+    const work = keepBusy(client, 2 * STREAM_LIMIT)
+    await simulator.waitForNotifications(1)
+    const { key, keyId, teamId } = simulator.issueKey()
+    await client.useCredential(readSigningKey(key, keyId, teamId))
+    await simulator.waitForNotifications(simulator.notifications().length + 4 * STREAM_LIMIT)
+    const results = await work.stop()
+    assert.ok(results.every(({ type }) => type === 'accepted'))
+    assert.deepEqual(
+      events.all.map(({ type }) => type),
+      ['connected', 'connected', 'retired'],
+    )
+    const withToken = simulator.notifications().map(({ headers }) => 'authorization' in headers)
+    assert.ok(withToken.at(-1))
+    assert.ok(withToken.lastIndexOf(false) < withToken.length - 2 * STREAM_LIMIT)
+    assert.equal(openConnections().length, 1)
+  })
+
+  it('uses another credential at once where it has no connection', async () => {
+    const { key, keyId, teamId } = simulator.issueKey()
+    const stranger = readSigningKey(key, 'STRANGER00', teamId)
+    const { client } = createClient({ credential: stranger })
+    await client.useCredential(readSigningKey(key, keyId, teamId))
+    assert.equal((await client.send(notification)).type, 'accepted')
+  })
+
+  it('goes on with the old certificate when the new one is refused in the handshake', {
+    skip: missing('python3'),
+  }, async () => {
+    const refuser = await startTlsRefuser(simulator)
+    const gate = await TcpGate.open(Number(new URL(simulator.url).port))
+    try {
+      const { client, events } = createClient({ url: `https://127.0.0.1:${gate.port}` })
+      await client.send(notification)
+      gate.redirect(refuser.port)
+      await assert.rejects(client.useCredential(certificate), CredentialRefusedError)
+      assert.equal(client.connections, 1)
+      assert.ok(!events.all.some(({ type }) => type === 'refused'))
+      assert.equal((await client.send(notification)).type, 'accepted')
+    } finally {
+      gate.close()
+      refuser.stop()
+    }
+  })
+
+  it('takes its turn among all clients of the process that share a limiter', async () => {
+    let turns = 0
+    class OneAtATime extends ConnectLimiter {
+      override takeTurn(): number {
+        turns += 1
+        return turns === 1 ? 0 : 30
+      }
+    }
+    const limiter = new OneAtATime()
+    const pair = [createClient({ limiter }), createClient({ limiter })]
+    await Promise.all(pair.map(({ client }) => client.connect()))
+    assert.equal(turns, 2)
+  })
+
+  it('lets whoever sends wait for room, so that no more than a bound lies in memory', async () => {
+    const { client } = createClient({ maxWaiting: 10, maxConnections: 1 })
+    let most = 0
+    const answers: Promise<unknown>[] = []
+    for (let n = 0; n < 200; n += 1) {
+      await client.room()
+      answers.push(client.send(notification))
+      most = Math.max(most, client.waiting)
+    }
+    await Promise.all(answers)
+    assert.equal(most, 10)
+    assert.equal(client.waiting, 0)
+  })
+
+  it('gives back what found no connection in time, and never later than what was asked', async () => {
+    const { client } = createClient({
+      url: 'https://127.0.0.1:1',
+      waitTimeoutMs: 50,
+      random: () => 0,
+    })
+    const submitted = Promise.withResolvers<SendResult>()
+    client.submit({
+      length: 1,
+      take: () => ({ ...notification, apnsId: apnsIdOf(1) }),
+      settled: (_index, result) => submitted.resolve(result),
+    })
+    await assert.rejects(client.send(notification), (error) => {
+      assert.ok(error instanceof NotProcessedError)
+      assert.match(error.message, /50 ms/)
+      return true
+    })
+    assert.equal(client.waiting, 1) // what was submitted waits for its owner
+    await client.close()
+    assert.equal((await submitted.promise).type, 'notProcessed')
+  })
+})
