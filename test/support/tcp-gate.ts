@@ -8,6 +8,7 @@ export class TcpGate {
   readonly #sockets: Set<Socket>
   #isShut = false
   #targetPort: number
+  #bytesLeft = Number.POSITIVE_INFINITY
 
   private constructor(port: number, targetPort: number, sockets: Set<Socket>, close: () => void) {
     this.port = port
@@ -26,7 +27,7 @@ export class TcpGate {
       ] as const) {
         sockets.add(from)
         from.on('data', (bytes) => {
-          if (!gate.#isShut) to.write(bytes)
+          if (!gate.#isShut) to.write(gate.#cut(bytes, from === far))
         })
         from.on('error', () => undefined)
         from.on('close', () => {
@@ -50,8 +51,27 @@ export class TcpGate {
     this.#isShut = true
   }
 
+  /** Lets so many more bytes of the target's through, then nothing: most likely it ends in the midst of a frame. */
+  shutAfter(bytes: number): void {
+    this.#bytesLeft = bytes
+  }
+
+  /** Reads nothing any more of what comes in. */
+  pause(): void {
+    for (const socket of this.#sockets) socket.pause()
+  }
+
+  #cut(bytes: Buffer, isFromTarget: boolean): Buffer {
+    if (!isFromTarget) return bytes
+    const passed = bytes.subarray(0, Math.min(bytes.length, this.#bytesLeft))
+    this.#bytesLeft -= passed.length
+    if (this.#bytesLeft === 0) this.shut()
+    return passed
+  }
+
   open(): void {
     this.#isShut = false
+    this.#bytesLeft = Number.POSITIVE_INFINITY
   }
 
   close(): void {
