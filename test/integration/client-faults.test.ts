@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { constants, createSecureServer } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
@@ -90,8 +91,8 @@ describe('a client among faults', () => {
         now: () => clockMs,
       })
       for (let minute = 0; minute < 300; minute += 1) {
-        // a connection is lost every 26 minutes, so that they begin at all ages of the token they share
-        const isLost = minute % 26 === 25
+        // a connection is lost every 13 minutes, so that they begin at all ages of the token they share
+        const isLost = minute % 13 === 12
         const last = events.all.at(-1)
         if (isLost) simulator.play([{ times: 1, do: { type: 'goaway', lastStream: 'this' } }])
         assert.equal((await client.send(notification)).type, 'accepted', `in minute ${minute}`)
@@ -179,16 +180,33 @@ describe('a client among faults', () => {
     })
 
     it('that a peer refuses although it said that it had room are sent as it finds room for them', async () => {
-      const { client } = createClient({ maxConnections: 1 })
-      await client.connect()
-      // of the five that its limit allows it refuses four, for a while
-      simulator.play([
-        { match: { nth: 1 }, times: 4, do: { type: 'refuseStream' } },
-        { times: 20, do: { type: 'delay', ms: 5 } },
-      ])
-      const results = await submit(client, 60)
-      assert.ok(results.every(({ type }) => type === 'accepted'))
-      assert.equal(simulator.notifications().length, 60)
+      const { certificatePem, privateKeyPem } =
+        simulator.authority.issueServerCertificate('127.0.0.1')
+      const server = createSecureServer({ cert: certificatePem, key: privateKeyPem })
+      let open = 0
+      server.on('stream', (stream) => {
+        stream.on('error', () => undefined)
+        if (open === 2) {
+          stream.close(constants.NGHTTP2_REFUSED_STREAM)
+          return
+        }
+        open += 1
+        stream.on('close', () => (open -= 1))
+        stream.on('data', () => undefined)
+        stream.on('end', () =>
+          setTimeout(() => stream.respond({ ':status': 200 }, { endStream: true }), 2),
+        )
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      try {
+        const { port } = server.address() as AddressInfo
+        const { client } = createClient({ url: `https://127.0.0.1:${port}`, maxConnections: 1 })
+        const results = await submit(client, 200)
+        assert.ok(results.every(({ type }) => type === 'accepted'))
+        await client.close()
+      } finally {
+        server.close()
+      }
     })
 
     it('end in doubt, and the connection with them, when the peer falls silent in the midst of a frame', async () => {

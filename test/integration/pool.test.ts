@@ -208,9 +208,17 @@ describe('the pool of a client', () => {
       const { client, events } = createClient({ url: `https://127.0.0.1:${gate.port}` })
       await client.send(notification)
       gate.redirect(refuser.port)
-      await assert.rejects(client.useCredential(certificate), CredentialRefusedError)
+      const { pem } = simulator.issueCertificate({ topic: 'com.example.other' })
+      const other = readCertificate(pem, Date.now())
+      await assert.rejects(client.useCredential(other), CredentialRefusedError)
       assert.equal(client.connections, 1)
       assert.ok(!events.all.some(({ type }) => type === 'refused'))
+      assert.equal((await client.send(notification)).type, 'accepted')
+      // a later connection is made with the old one, too: the other is not good for this topic
+      gate.redirect(Number(new URL(simulator.url).port))
+      simulator.play([{ times: 1, do: { type: 'goaway', lastStream: 'this' } }])
+      await client.send(notification)
+      await events.until(({ type }) => type === 'disconnected')
       assert.equal((await client.send(notification)).type, 'accepted')
     } finally {
       gate.close()

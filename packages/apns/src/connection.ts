@@ -75,6 +75,8 @@ const MAX_TIMEOUTS_IN_A_ROW = 3
 /** Deadlines are looked at so many times within the shortest of them. */
 const CHECKS_WITHIN_A_DEADLINE = 10
 const MIN_CHECK_INTERVAL_MS = 10
+/** What the limit is multiplied by to say how many answers it takes before a quarter more is tried. */
+const ANSWERS_BEFORE_RAISE = 8
 const GOAWAY_TEXT_CHARACTERS = 200
 
 /** One connection to Apple. Speaks notifications and answers; whose they are is its owner's to know. */
@@ -91,8 +93,10 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   #address: string | null = null
   #heldToken: HeldProviderToken | null
   #streamLimit = 0
-  /** Below the peer's limit while the peer refuses what that would allow. */
-  #refusedAtStreams = Number.POSITIVE_INFINITY
+  /** Our own limit, while the peer refuses what its own would allow; Infinity: it does not. */
+  #ownLimit = Number.POSITIVE_INFINITY
+  /** Answers since that was last changed. */
+  #answersAtLimit = 0
   #wasUseful = false
   #timeoutsInARow = 0
   #lastHeardMs = performance.now()
@@ -133,7 +137,7 @@ export class Connection<Stream extends RequestStream = RequestStream> {
 
   /** How many requests the peer allows at a time now; 0 before its SETTINGS. */
   get streamLimit(): number {
-    return Math.min(this.#streamLimit, this.#refusedAtStreams)
+    return Math.min(this.#streamLimit, this.#ownLimit)
   }
 
   /**
@@ -245,7 +249,7 @@ export class Connection<Stream extends RequestStream = RequestStream> {
 
   #onSettings(maxConcurrentStreams: number): void {
     this.#streamLimit = maxConcurrentStreams
-    this.#refusedAtStreams = Number.POSITIVE_INFINITY
+    this.#ownLimit = Number.POSITIVE_INFINITY
     if (this.#state === 'connecting')
       this.#become(maxConcurrentStreams === 1 ? 'probing' : 'ready', null)
     else if (this.#state === 'probing' && maxConcurrentStreams > 1) this.#become('ready', null)
@@ -261,16 +265,28 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   #onEnded(stream: Stream, end: StreamEnd, cause: string): void {
     if (end === 'answered') this.#onAnswer(stream.status)
     // refused within the limit: the peer has less room than it says, or than its next SETTINGS will say
-    else if (end === 'notProcessed' && this.#state !== 'draining')
-      this.#refusedAtStreams = Math.max(1, this.openRequests)
+    else if (end === 'notProcessed' && this.#state !== 'draining') this.#lowerLimit()
     this.#events.ended(this, stream, end, cause)
   }
 
   #onAnswer(status: number): void {
     if (status === STATUS_ACCEPTED) this.#wasUseful = true
     this.#timeoutsInARow = 0
-    this.#refusedAtStreams += 1
+    if (this.#ownLimit < this.#streamLimit) this.#raiseLimit()
     if (this.#state === 'probing') this.#become('ready', null)
+  }
+
+  #lowerLimit(): void {
+    this.#ownLimit = Math.max(1, this.openRequests)
+    this.#answersAtLimit = 0
+  }
+
+  /** Tries a little more after a good many answers, so that few are refused again on the way up. */
+  #raiseLimit(): void {
+    this.#answersAtLimit += 1
+    if (this.#answersAtLimit < ANSWERS_BEFORE_RAISE * this.#ownLimit) return
+    this.#ownLimit += Math.ceil(this.#ownLimit / 4)
+    this.#answersAtLimit = 0
   }
 
   #checkDeadlines(): void {

@@ -107,10 +107,13 @@ test('keeps the binding as it is while the provider token stays the same', () =>
   assert.equal(bound('first', binding), binding)
 })
 
-test('refuses a second change of the provider token within 20 minutes of the first', () => {
-  const changed = bound('second', bound('first'))
-  assert.equal(changed?.changedAtMs, NOW_MS)
-  const tooSoonMs = NOW_MS + PROVIDER_TOKEN_UPDATE_WINDOW_MS - 1
+test('refuses another provider token within 20 minutes of the first, or of the last change', () => {
+  const first = bound('first')
+  const tooEarlyMs = NOW_MS + PROVIDER_TOKEN_UPDATE_WINDOW_MS - 1
+  assert.equal(withToken('second', first, tooEarlyMs), 'TooManyProviderTokenUpdates')
+  const changed = bound('second', first, tooEarlyMs + 1)
+  assert.equal(changed?.changedAtMs, tooEarlyMs + 1)
+  const tooSoonMs = tooEarlyMs + PROVIDER_TOKEN_UPDATE_WINDOW_MS
   assert.equal(withToken('third', changed, tooSoonMs), 'TooManyProviderTokenUpdates')
   assert.equal(withToken('first', changed, tooSoonMs), 'TooManyProviderTokenUpdates')
   assert.equal(typeof withToken('second', changed, tooSoonMs), 'object')

@@ -16,8 +16,8 @@ export interface ProviderTokenBinding {
   text: string
   keyId: string
   teamId: string
-  /** When it last took the place of another; null while the first one is in use. */
-  changedAtMs: number | null
+  /** Since when it is used on the connection. The first one counts: Apple is said to count from there on. [field] */
+  changedAtMs: number
 }
 
 /** Holds what a connection has shown of itself so far. A client certificate makes provider tokens count for nothing. */
@@ -86,7 +86,7 @@ function authenticateProviderToken(
     topics: token.topics,
     defaultTopic: null,
     by: 'providerToken',
-    binding: binding?.text === text ? binding : rebind(token, text, binding, nowMs),
+    binding: binding?.text === text ? binding : bind(token, text, nowMs),
   }
 }
 
@@ -107,18 +107,13 @@ function checkConnection(
   if (binding === null) return null
   if (binding.teamId !== token.teamId) return 'InvalidProviderToken'
   if (binding.keyId !== token.keyId) return 'UnrelatedKeyIdInToken'
-  if (binding.text === text || binding.changedAtMs === null) return null
+  if (binding.text === text) return null
   const changedAgoMs = nowMs - binding.changedAtMs
   return changedAgoMs < PROVIDER_TOKEN_UPDATE_WINDOW_MS ? 'TooManyProviderTokenUpdates' : null
 }
 
-function rebind(
-  { keyId, teamId }: ProviderToken,
-  text: string,
-  binding: ProviderTokenBinding | null,
-  nowMs: number,
-): ProviderTokenBinding {
-  return { text, keyId, teamId, changedAtMs: binding === null ? null : nowMs }
+function bind({ keyId, teamId }: ProviderToken, text: string, nowMs: number): ProviderTokenBinding {
+  return { text, keyId, teamId, changedAtMs: nowMs }
 }
 
 function covers(environments: readonly Environment[], world: AuthenticationWorld): boolean {

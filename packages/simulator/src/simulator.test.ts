@@ -108,9 +108,9 @@ test('counts the changes of a provider token on each connection by its own clock
     return client.push({ headers: { authorization } })
   }
   assert.equal((await pushAt(0)).status, 200)
-  assert.equal((await pushAt(60_000)).status, 200)
-  assertReason(await pushAt(120_000), 429, 'TooManyProviderTokenUpdates')
-  assert.equal((await pushAt(60_000 + 1_200_000)).status, 200)
+  assertReason(await pushAt(60_000), 429, 'TooManyProviderTokenUpdates')
+  assert.equal((await pushAt(1_200_000)).status, 200)
+  assertReason(await pushAt(1_260_000), 429, 'TooManyProviderTokenUpdates')
 })
 
 test('closes under way: connections end, waiters hear of it, closing again does no harm', async (t) => {

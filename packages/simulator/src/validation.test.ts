@@ -224,7 +224,7 @@ test('binds a connection to a good provider token, whatever else is wrong', () =
     text: 'good',
     keyId: KEY.keyId,
     teamId: KEY.teamId,
-    changedAtMs: null,
+    changedAtMs: NOW_MS,
   })
   assert.equal(authenticated, true)
   assert.equal(judge(request({ authorization: 'bearer bad' })).binding, null)
