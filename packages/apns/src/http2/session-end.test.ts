@@ -189,6 +189,20 @@ describe('the end of a session', () => {
     assert.deepEqual(await peer.sent(), ['GOAWAY 0 NO_ERROR []'])
   })
 
+  it('is due when few stream identifiers are left; behind the last one no request is taken', async () => {
+    const peer = new ScriptedPeer({ firstStreamId: 2 ** 31 - 3 }).open()
+    assert.ok(peer.session.isRetireDue)
+    const ends = [peer.request(''), peer.request(''), peer.request('')]
+    const sent = await peer.sent()
+    assert.deepEqual(
+      sent.map((line) => line.split(' ').slice(0, 2).join(' ')),
+      ['HEADERS 2147483645', 'HEADERS 2147483647'],
+    )
+    assert.deepEqual(ends.map(typesOf), [[], [], ['notProcessed']])
+    peer.headers(2 ** 31 - 1, OK, true)
+    assert.deepEqual(ends.map(typesOf), [[], ['answer'], ['notProcessed']])
+  })
+
   it('may be asked for by whoever hears of GOAWAY', async () => {
     const peer = open()
     peer.onTold = (line) => {

@@ -54,6 +54,23 @@ describe('the flow control of a session', () => {
     assert.equal(frames.filter((frame) => frame.includes('END_STREAM')).length, 1)
   })
 
+  it('sends megabytes in pieces where the windows allow it, none of them larger than the buffer', async () => {
+    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 2 ** 31 - 1])
+    peer.send((writer) => writer.windowUpdate(0, 2 ** 30))
+    const sizes: number[] = []
+    const { onWritten } = peer.socket
+    peer.socket.onWritten = (bytes) => {
+      sizes.push(bytes.length)
+      onWritten(bytes)
+    }
+    const payload = 'x'.repeat(3 * 1024 * 1024)
+    peer.request(payload)
+    const frames = await peer.sent()
+    assert.equal(textOf(frames).length, payload.length)
+    assert.match(frames.at(-1) ?? '', / END_STREAM /)
+    assert.ok(Math.max(...sizes) <= 65_536, sizes.join())
+  })
+
   it('sends a payload that fills the window to the last byte', async () => {
     const peer = open()
     peer.request('x'.repeat(65_535))
