@@ -118,19 +118,91 @@ describe('the packages’ READMEs', () => {
     return runScript(process.execPath, [file])
   }
 
+  /** What the snippets of @apnsd/apns take for granted. */
+  function apnsPreamble(): string {
+    const { key, keyId, teamId } = stage.simulator.issueKey({
+      keyId: 'ABC123DEFG',
+      teamId: 'DEF123GHIJ',
+    })
+    stage.writePem(key, 'AuthKey_ABC123DEFG.p8')
+    assert.deepEqual([keyId, teamId], ['ABC123DEFG', 'DEF123GHIJ'])
+    return `
+      import { randomUUID } from 'node:crypto'
+      import { readFileSync } from 'node:fs'
+      import { ApnsClient, readSigningKey } from '@apnsd/apns'
+      process.chdir(${JSON.stringify(stage.folder)})
+      const p8Text = readFileSync('AuthKey_ABC123DEFG.p8', 'utf8')
+      const deviceTokens = ['ab'.repeat(32), 'cd'.repeat(32)]\n`
+  }
+  const toSimulator = (snippet: string): string =>
+    snippet
+      .replace(/^import .*'@apnsd\/apns'$/m, '')
+      .replace(
+        /environment: 'sandbox',/,
+        `url: '${stage.simulator.url}', ca: [${JSON.stringify(stage.simulator.authority.certificatePem)}],`,
+      )
+
   it('@apnsd/apns: sends', async () => {
     const [snippet = ''] = blocksOf('packages/apns/README.md', 'ts')
-    const { key, keyId, teamId } = stage.simulator.issueKey()
-    const ca = JSON.stringify(stage.simulator.authority.certificatePem)
-    const filledIn = snippet
-      .replace('https://api.sandbox.push.apple.com', stage.simulator.url)
-      .replace('p8Text', JSON.stringify(key))
-      .replace('ABC123DEFG', keyId)
-      .replace('DEF123GHIJ', teamId)
-      .replace('new ApnsClient({', `new ApnsClient({ ca: [${ca}],`)
-    assert.equal(await run(filledIn), '')
+    assert.equal(await run(apnsPreamble() + toSimulator(snippet)), '')
     const [taken] = await stage.simulator.waitForNotifications(1)
     assert.deepEqual(taken?.payload, { aps: { alert: 'Hello' } })
+  })
+
+  it('@apnsd/apns: sends many', async () => {
+    const [first = '', ...many] = blocksOf('packages/apns/README.md', 'ts')
+    assert.equal(many.length, 2)
+    for (const [index, snippet] of many.entries()) {
+      stage.simulator.clearNotifications()
+      const [connect = ''] = toSimulator(first).split('const answer')
+      const payload = index === 0 ? '{ aps: {} }' : `'{"aps":{}}'`
+      const source = `${apnsPreamble()}${connect}
+        const notification = { topic: 'com.example.app', pushType: 'alert', payload: ${payload} }
+        let noted = 0
+        const note = () => { noted += 1; if (noted === 2) client.close() }
+        ${snippet}`
+      assert.equal(await run(source), '')
+      assert.equal(stage.simulator.notifications().length, 2)
+    }
+  })
+
+  it('@apnsd/apns: moving from node-apn, the same arrives before and after', async () => {
+    const page = readFileSync(join(ROOT, 'packages/apns/from-node-apn.md'), 'utf8')
+    const blocksMarked = (mark: string): string =>
+      [...page.matchAll(/^```\w+ (\w+)\n(.*?)^```$/gms)]
+        .filter(([, name]) => name === mark)
+        .map(([, , block]) => block)
+        .join('\n')
+    const { port } = new URL(stage.simulator.url)
+    const ca = JSON.stringify(stage.simulator.authority.certificatePem)
+    const before = `import apn from '${ROOT}node_modules/@parse/node-apn/index.js'\n${blocksMarked('before')}
+      provider.shutdown()
+      if (sent.length !== 1) console.log(failed)`
+    const after = `${blocksMarked('after')}
+      await client.close()
+      if (!answers.every(({ value }) => value.type === 'accepted')) console.log(answers)`
+    const arrived: unknown[] = []
+    for (const source of [
+      before.replace('production: false,', `address: '127.0.0.1', port: ${port}, ca: [${ca}],`),
+      toSimulator(after),
+    ]) {
+      stage.simulator.clearNotifications()
+      // one device token: of two, node-apn loses one to a server that allows one request at first, as Apple does
+      const one = apnsPreamble().replace(", 'cd'.repeat(32)", '')
+      assert.equal(await run(one + source), '')
+      const taken = stage.simulator.notifications()
+      const headersOf = (headers: Record<string, string>) =>
+        Object.entries(headers)
+          .filter(([name]) => /^apns-(?!id)/.test(name))
+          .sort()
+      arrived.push(
+        taken
+          .map(({ deviceToken, payload, headers }) => [deviceToken, payload, headersOf(headers)])
+          .sort(),
+      )
+    }
+    assert.deepEqual(arrived[0], arrived[1])
+    assert.equal((arrived[0] as unknown[]).length, 1)
   })
 
   it('@apnsd/simulator: takes a push and shows it', async () => {

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { PROCESS_ADDRESS_USE } from './address-use.ts'
-import { type ConnectLimiter, PROCESS_CONNECT_LIMITER } from './connect-limiter.ts'
-import { type Connection, type ConnectionTimings, DEFAULT_TIMINGS } from './connection.ts'
+import { type ApnsClientOptions, CLIENT_DEFAULTS, readUrl } from './client-options.ts'
+import { PROCESS_CONNECT_LIMITER } from './connect-limiter.ts'
+import { type Connection, DEFAULT_TIMINGS } from './connection.ts'
 import type { Credential } from './credentials/credential.ts'
 import { ProviderTokenSource } from './credentials/provider-token.ts'
 import {
@@ -13,43 +14,12 @@ import {
 import { Fifo } from './fifo.ts'
 import { RequestStream, type StreamEnd } from './http2/request-stream.ts'
 import { ConnectionPool, type ConnectionSetup, type PoolEvent } from './pool.ts'
+import { topicFor } from './push-types.ts'
 import { factsOfReason } from './reasons.ts'
 import { type ApnsNotification, findFault } from './request.ts'
 import { type Answer, parseAnswer, type Rejected, type SendResult } from './response.ts'
 import { dial } from './tls/dial.ts'
-import type { Proxy } from './tls/proxy.ts'
 import { TlsContext } from './tls/tls-context.ts'
-
-export interface ApnsClientOptions {
-  /** Where Apple is: `https://api.push.apple.com`, or the same with port 2197, which firewalls may let through alone. */
-  readonly url: string | URL
-  readonly credential: Credential
-  /** Certificate authorities to trust besides those that Node trusts, PEM. */
-  readonly ca?: readonly string[] | undefined
-  /** An HTTP CONNECT or SOCKS5 proxy on the way, see `readProxy` and `proxyFor`; absent or null: none. */
-  readonly proxy?: Proxy | null | undefined
-  /** How many connections it makes at most; 16. Past that there is little gain. [field] */
-  readonly maxConnections?: number | undefined
-  /** How often it looks whether it has more connections than it needs; a minute. */
-  readonly shrinkIntervalMs?: number | undefined
-  /** How many may wait before {@link ApnsClient.room} does; 10 000. */
-  readonly maxWaiting?: number | undefined
-  /** How long what `send` was given waits to be sent before it comes back as not processed; a minute. */
-  readonly waitTimeoutMs?: number | undefined
-  readonly timings?: Partial<ConnectionTimings>
-  /** Called with each line of an NSS key log, by which Wireshark can read the traffic: for debugging, when asked for. */
-  readonly onKeylog?: ((line: Buffer) => void) | undefined
-  /** Bounds the rate of new connections; absent: one that all clients of the process share. */
-  readonly limiter?: ConnectLimiter | undefined
-  /** ms since the epoch, for provider tokens. */
-  readonly now?: () => number
-  /** From 0 up to 1, to spread the waits between attempts to connect and the changes of provider tokens. */
-  readonly random?: () => number
-  readonly onEvent?: (event: ClientEvent) => void
-}
-
-/** What happens to a client's connections, for logs and for whoever decides on them. */
-export type ClientEvent = PoolEvent
 
 /**
  * Notifications to send, in order, without an object or a promise for each.
@@ -65,13 +35,16 @@ export interface NotificationSource {
   settled(index: number, result: SendResult): void
 }
 
-/** What to send: as {@link ApnsNotification}; the identifier may be left to the client. */
-export type NotificationToSend = Omit<ApnsNotification, 'apnsId'> & { readonly apnsId?: string }
+/** What to send: as {@link ApnsNotification}, with some of it left to the client. */
+export interface NotificationToSend extends Omit<ApnsNotification, 'apnsId' | 'payload' | 'topic'> {
+  /** The JSON body as text or UTF-8, or what is to be written as JSON. */
+  readonly payload: string | Uint8Array | Readonly<Record<string, unknown>>
+  /** The whole topic; absent with a certificate: its own, with the push type's suffix. A signing key has none. */
+  readonly topic?: string | undefined
+  /** Canonical UUID, lower case; absent: a new one. */
+  readonly apnsId?: string | undefined
+}
 
-const DEFAULT_MAX_CONNECTIONS = 16
-const DEFAULT_SHRINK_INTERVAL_MS = 60_000
-const DEFAULT_MAX_WAITING = 10_000
-const DEFAULT_WAIT_TIMEOUT_MS = 60_000
 /** How often one notification goes again at once after the peer did not process it; then its owner decides. */
 const MAX_GOES = 5
 /** So many go over one connection before the next with the most room is looked for. */
@@ -110,6 +83,7 @@ interface Waiting {
 export class ApnsClient {
   readonly #options: ApnsClientOptions
   readonly #url: URL
+  #credential: Credential
   readonly #pool: ConnectionPool<Flight>
   readonly #waitTimeoutMs: number
   readonly #maxWaiting: number
@@ -125,16 +99,17 @@ export class ApnsClient {
 
   constructor(options: ApnsClientOptions) {
     this.#options = options
-    this.#url = new URL(options.url)
-    this.#waitTimeoutMs = options.waitTimeoutMs ?? DEFAULT_WAIT_TIMEOUT_MS
-    this.#maxWaiting = options.maxWaiting ?? DEFAULT_MAX_WAITING
+    this.#url = readUrl(options)
+    this.#credential = options.credential
+    this.#waitTimeoutMs = options.waitTimeoutMs ?? CLIENT_DEFAULTS.waitTimeoutMs
+    this.#maxWaiting = options.maxWaiting ?? CLIENT_DEFAULTS.maxWaiting
     this.#pool = new ConnectionPool<Flight>(
       {
         authority: this.#url.host,
         setup: this.#createSetup(options.credential),
         timings: { ...DEFAULT_TIMINGS, ...options.timings },
-        maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
-        shrinkIntervalMs: options.shrinkIntervalMs ?? DEFAULT_SHRINK_INTERVAL_MS,
+        maxConnections: options.maxConnections ?? CLIENT_DEFAULTS.maxConnections,
+        shrinkIntervalMs: options.shrinkIntervalMs ?? CLIENT_DEFAULTS.shrinkIntervalMs,
         limiter: options.limiter ?? PROCESS_CONNECT_LIMITER,
         random: options.random ?? Math.random,
       },
@@ -167,7 +142,7 @@ export class ApnsClient {
    */
   send(notification: NotificationToSend): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-    const whole = { ...notification, apnsId: notification.apnsId ?? randomUUID() }
+    const whole = this.#complete(notification)
     const source: NotificationSource = {
       length: 1,
       take: () => whole,
@@ -220,8 +195,9 @@ export class ApnsClient {
    * @throws {CredentialRefusedError} the peer turned the new certificate away; the old credential stays in use
    * @throws {ConnectError} the client was closed first, or still another credential came
    */
-  useCredential(credential: Credential): Promise<void> {
-    return this.#pool.use(this.#createSetup(credential))
+  async useCredential(credential: Credential): Promise<void> {
+    await this.#pool.use(this.#createSetup(credential))
+    this.#credential = credential
   }
 
   /**
@@ -257,6 +233,15 @@ export class ApnsClient {
           signal,
         }),
     }
+  }
+
+  #complete(notification: NotificationToSend): ApnsNotification {
+    const { payload, topic, pushType, apnsId = randomUUID() } = notification
+    const isBody = typeof payload === 'string' || payload instanceof Uint8Array
+    const credential = this.#credential
+    const own = credential.type === 'certificate' ? topicFor(pushType, credential.defaultTopic) : ''
+    const body = isBody ? payload : JSON.stringify(payload)
+    return { ...notification, payload: body, topic: topic ?? own, apnsId }
   }
 
   #enqueue(source: NotificationSource, waitsUntilMs: number): void {

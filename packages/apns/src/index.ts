@@ -1,10 +1,9 @@
 export {
   ApnsClient,
-  type ApnsClientOptions,
-  type ClientEvent,
   type NotificationSource,
   type NotificationToSend,
 } from './client.ts'
+export type { ApnsClientOptions, ClientEvent } from './client-options.ts'
 export { ConnectLimiter } from './connect-limiter.ts'
 export { type ConnectionTimings, DEFAULT_TIMINGS } from './connection.ts'
 export {
