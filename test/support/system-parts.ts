@@ -9,6 +9,7 @@ const PARTS = {
   nghttpd: ['nghttpd', '--version'],
   nginx: ['nginx', '-v'],
   'python3-h2': ['/usr/bin/python3', '-c', 'import h2'],
+  pk12util: ['sh', '-c', 'command -v pk12util'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -19,6 +20,7 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   nghttpd: 'nghttp2-server',
   nginx: 'nginx',
   'python3-h2': 'python3-h2',
+  pk12util: 'libnss3-tools',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */

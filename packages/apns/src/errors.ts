@@ -19,6 +19,7 @@ export type CredentialErrorCode =
   | 'certificate-unreadable'
   | 'certificate-expired'
   | 'certificate-not-yet-valid'
+  | 'certificate-unusable'
   | 'key-missing'
   | 'key-encrypted'
   | 'key-unreadable'
@@ -26,6 +27,12 @@ export type CredentialErrorCode =
   | 'key-wrong-kind'
   | 'key-id-malformed'
   | 'team-id-malformed'
+  | 'passphrase-missing'
+  | 'passphrase-wrong'
+  | 'pkcs12-unreadable'
+  | 'pkcs12-library-missing'
+  | 'encryption-unsupported'
+  | 'credential-too-large'
 
 /** A certificate or key that cannot be used; the caller's to mend. */
 export class CredentialError extends ApnsError {

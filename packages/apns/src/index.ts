@@ -11,7 +11,9 @@ export {
   type CertificateCredential,
   readCertificate,
 } from './credentials/certificate.ts'
+export type { CertificateFiles } from './credentials/certificate-files.ts'
 export type { Credential } from './credentials/credential.ts'
+export type { CredentialFile } from './credentials/credential-file.ts'
 export { readSigningKey, type SigningKeyCredential } from './credentials/signing-key.ts'
 export {
   ApnsError,

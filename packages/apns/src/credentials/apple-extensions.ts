@@ -1,6 +1,5 @@
 import {
-  type DerElement,
-  DerError,
+  contentOf,
   decodeDerElements,
   formatObjectIdentifier,
   TAG_OBJECT_IDENTIFIER,
@@ -62,11 +61,6 @@ function decodeExtensions(certificate: Uint8Array): Map<string, Uint8Array> {
     )
   }
   return values
-}
-
-function contentOf(element: DerElement | undefined, tag: number, what: string): Uint8Array {
-  if (element?.tag !== tag) throw new DerError(`expected ${what}`)
-  return element.content
 }
 
 /** The names are the direct UTF8Strings; the labels (`app`, `voip`, `complication`) lie one level deeper. */

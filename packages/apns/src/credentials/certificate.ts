@@ -1,16 +1,19 @@
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import { CredentialError } from '../errors.ts'
-import { decodeAppleExtensions } from './apple-extensions.ts'
-import { parsePem } from './pem.ts'
+import { type AppleExtensions, decodeAppleExtensions } from './apple-extensions.ts'
+import { type CertificateFiles, readCertificateFiles } from './certificate-files.ts'
+import type { CredentialFile } from './credential-file.ts'
+import { DerError } from './der.ts'
 
 export type ApnsEnvironment = 'sandbox' | 'production'
 
 /** A certificate with its private key, and what Apple wrote into it. */
 export interface CertificateCredential {
   readonly type: 'certificate'
-  /** The certificate, then whatever chain came with it. PEM. */
+  /** The certificate, then those of its authorities that came with it, as TLS sends them. PEM. */
   readonly certificatePem: string
-  /** Unencrypted PEM, PKCS#8 or as it came. */
+  /** Unencrypted PKCS#8, PEM. */
   readonly privateKeyPem: string
   /** SHA-256 of the certificate's DER, lower-case hex. */
   readonly fingerprint: string
@@ -26,55 +29,94 @@ export interface CertificateCredential {
 }
 
 /**
- * Reads a certificate and its private key from PEM text, and from the certificate the topics and environments.
+ * Reads a certificate and its private key, and from the certificate the topics and environments.
+ *
+ * Takes PEM, DER and PKCS#12 (`.p12`, `.pfx`), each as the bytes of the file, as text, or as base64. Where there
+ * are several pairs, such as a renewed certificate and the one before, a push certificate is taken before others, then
+ * the valid one, then the one that ends last; the authorities that it leads to come along. PKCS#12, and keys encrypted in old ways, need the package node-forge.
  *
  * Topics are those of Apple's extension 1.2.840.113635.100.6.3.6, else of …6.3.4, else the subject's UID, else its
  * common name after the last colon. A certificate with neither environment extension counts as good for production when
  * it carries topics of Apple's (website, MDM, pass), and for both when it carries nothing of Apple's.
  *
- * @param nowMs refuses a certificate that has ended or not begun by then; null takes it whatever its dates
+ * @param nowMs refuses a certificate that has ended or not begun by then, and one that TLS does not take; null takes the
+ *   first that belongs to a key, as it is
  * @throws {CredentialError} by code, each fault its own
  */
-export function readCertificate(pem: string, nowMs: number | null): CertificateCredential {
-  const blocks = parsePem(pem)
-  const certificates = blocks.filter((block) => block.label === 'CERTIFICATE')
-  if (certificates.length === 0)
-    throw new CredentialError('certificate-missing', 'There is no certificate in it.')
-  const key = readPrivateKey(pem)
-  const parsed = certificates.map((block) => parseCertificate(block.text))
-  const own = parsed.find((certificate) => certificate.checkPrivateKey(key))
-  if (own === undefined)
+export function readCertificate(
+  source: CredentialFile | CertificateFiles,
+  nowMs: number | null = Date.now(),
+): CertificateCredential {
+  const isFile = typeof source === 'string' || source instanceof Uint8Array
+  const { certificates, keys } = readCertificateFiles(isFile ? { certificate: source } : source)
+  const pairs = certificates.flatMap((certificate) =>
+    keys
+      .filter((key) => certificate.checkPrivateKey(key))
+      .map((key): Pair => ({ certificate, key })),
+  )
+  const [first] = nowMs === null ? pairs : pairs.sort(compareAt(nowMs))
+  if (first === undefined)
     throw new CredentialError('key-mismatch', 'The private key does not belong to the certificate.')
+  const { certificate: own, key } = first
   if (nowMs !== null) checkDates(own, nowMs)
-  const chain = [own, ...parsed.filter((certificate) => certificate !== own)]
-  return {
+  const credential: CertificateCredential = {
     type: 'certificate',
-    certificatePem: chain.map((certificate) => certificate.toString()).join(''),
+    certificatePem: chainOf(own, certificates)
+      .map((certificate) => certificate.toString())
+      .join(''),
     privateKeyPem: key.export({ type: 'pkcs8', format: 'pem' }) as string,
     fingerprint: own.fingerprint256.replaceAll(':', '').toLowerCase(),
     ...readMeaning(own),
     notAfterMs: own.validToDate.getTime(),
   }
+  if (nowMs !== null) checkTlsTakes(credential)
+  return credential
 }
 
-function readPrivateKey(pem: string): KeyObject {
-  const block = parsePem(pem).find(({ label }) => label.endsWith('PRIVATE KEY'))
-  if (block === undefined)
-    throw new CredentialError('key-missing', 'There is no private key beside the certificate.')
-  if (block.label === 'ENCRYPTED PRIVATE KEY' || block.text.includes('Proc-Type: 4,ENCRYPTED'))
-    throw new CredentialError('key-encrypted', 'The private key is encrypted with a passphrase.')
-  try {
-    return createPrivateKey(block.text)
-  } catch (cause) {
-    throw new CredentialError('key-unreadable', 'The private key cannot be read.', cause)
+interface Pair {
+  readonly certificate: X509Certificate
+  readonly key: KeyObject
+}
+
+/** Push certificates first, of them the valid ones, of those the one that ends last. */
+const compareAt =
+  (nowMs: number) =>
+  ({ certificate: one }: Pair, { certificate: other }: Pair): number =>
+    Number(isForPush(other)) - Number(isForPush(one)) ||
+    Number(isValid(other, nowMs)) - Number(isValid(one, nowMs)) ||
+    other.validToDate.getTime() - one.validToDate.getTime()
+
+function isForPush(certificate: X509Certificate): boolean {
+  const { topics, environments } = readAppleExtensions(certificate)
+  return topics.length > 0 || environments.length > 0
+}
+
+const isValid = (certificate: X509Certificate, nowMs: number): boolean =>
+  certificate.validFromDate.getTime() <= nowMs && nowMs <= certificate.validToDate.getTime()
+
+/** The certificate, its issuer, and so on as far as they are there. */
+function chainOf(own: X509Certificate, others: readonly X509Certificate[]): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  let next: X509Certificate | undefined = own
+  while (next !== undefined) {
+    const last: X509Certificate = next
+    chain.push(last)
+    next = others.find((other) => !chain.includes(other) && last.checkIssued(other))
   }
+  return chain
 }
 
-function parseCertificate(text: string): X509Certificate {
+/** OpenSSL has its own ideas of what is strong enough, and tells them when a connection is made: too late for whoever asks. */
+function checkTlsTakes({ certificatePem, privateKeyPem }: CertificateCredential): void {
   try {
-    return new X509Certificate(text)
+    createSecureContext({ cert: certificatePem, key: privateKeyPem })
   } catch (cause) {
-    throw new CredentialError('certificate-unreadable', 'The certificate cannot be read.', cause)
+    const { reason = 'no reason given' } = cause as { reason?: string }
+    throw new CredentialError(
+      'certificate-unusable',
+      `The certificate cannot be used for TLS: ${reason}.`,
+      cause,
+    )
   }
 }
 
@@ -94,7 +136,7 @@ function checkDates(certificate: X509Certificate, nowMs: number): void {
 const formatDay = (date: Date): string => date.toISOString().slice(0, 10)
 
 function readMeaning(certificate: X509Certificate) {
-  const { topics: listed, environments } = decodeAppleExtensions(certificate.raw)
+  const { topics: listed, environments } = readAppleExtensions(certificate)
   const uid = subjectField(certificate, 'UID')
   const commonName = subjectField(certificate, 'CN')
   const fallback = uid ?? commonName?.split(':').at(-1)?.trim()
@@ -114,6 +156,19 @@ function readMeaning(certificate: X509Certificate) {
       environments.length > 0
         ? environments
         : environmentsWithoutExtension(certificate, hasAppleExtensions),
+  }
+}
+
+function readAppleExtensions(certificate: X509Certificate): AppleExtensions {
+  try {
+    return decodeAppleExtensions(certificate.raw)
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause
+    throw new CredentialError(
+      'certificate-unreadable',
+      'The extensions of the certificate cannot be read.',
+      cause,
+    )
   }
 }
 

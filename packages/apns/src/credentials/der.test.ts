@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { DerError, decodeDerElements, formatObjectIdentifier } from './der.ts'
+import {
+  DerError,
+  decodeDerElements,
+  decodeDerInteger,
+  decodeFirstDerElement,
+  formatObjectIdentifier,
+} from './der.ts'
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 
@@ -39,6 +45,37 @@ describe('decodeDerElements', () => {
         }
       }),
     )
+  })
+})
+
+describe('decodeFirstDerElement', () => {
+  it('passes over what follows', () => {
+    const { tag, content } = decodeFirstDerElement(bytes('02 01 07 0a0d'))
+    assert.deepEqual([tag, ...content], [2, 7])
+  })
+
+  it('refuses nothing at all, and an element that is cut off', () => {
+    for (const hex of ['', '02', '02 02 01'])
+      assert.throws(() => decodeFirstDerElement(bytes(hex)), DerError)
+  })
+})
+
+describe('decodeDerInteger', () => {
+  it('reads numbers of either sign, and takes what does not count exactly for endless', () => {
+    const cases: [string, number][] = [
+      ['00', 0],
+      ['7f', 127],
+      ['0080', 128],
+      ['0800', 2048],
+      ['ff', -1],
+      ['80', -128],
+      ['1fffffffffffff', Number.MAX_SAFE_INTEGER],
+      ['20000000000000', Number.POSITIVE_INFINITY],
+      ['7f'.padEnd(1000, '0'), Number.POSITIVE_INFINITY],
+      ['80'.padEnd(1000, '0'), Number.NEGATIVE_INFINITY],
+    ]
+    for (const [hex, value] of cases) assert.equal(decodeDerInteger(bytes(hex)), value, hex)
+    assert.throws(() => decodeDerInteger(bytes('')), DerError)
   })
 })
 

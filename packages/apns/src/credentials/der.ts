@@ -1,5 +1,5 @@
 /**
- * Reads DER, as far as certificates need it: definite lengths, one-byte tags.
+ * Reads DER, as far as certificates and keys need it: definite lengths, one-byte tags.
  *
  *     +-----+----------------------------+-----------------+
  *     | tag | length                     | content         |
@@ -9,10 +9,14 @@
  * @see X.690 §8.1, §10.1
  */
 
+export const TAG_INTEGER = 0x02
+export const TAG_BIT_STRING = 0x03
 export const TAG_OCTET_STRING = 0x04
 export const TAG_OBJECT_IDENTIFIER = 0x06
 export const TAG_UTF8_STRING = 0x0c
 export const TAG_SEQUENCE = 0x30
+/** `[0]` of whatever type, constructed. */
+export const TAG_CONTEXT_0 = 0xa0
 
 /** No certificate needs a length of more than four bytes. */
 const MAX_LENGTH_BYTES = 4
@@ -38,6 +42,37 @@ export function decodeDerElements(bytes: Uint8Array): DerElement[] {
     offset = contentEnd
   }
   return elements
+}
+
+/**
+ * Decodes the first element of `bytes`; what follows it is passed over.
+ * @throws {DerError} where there is none, or it runs past the end
+ */
+export function decodeFirstDerElement(bytes: Uint8Array): DerElement {
+  const { tag, contentStart, contentEnd } = decodeHeader(bytes, 0)
+  return { tag, content: bytes.subarray(contentStart, contentEnd) }
+}
+
+/**
+ * Gives the content of an element that has to be there, with this tag.
+ * @param what names it in the error: `a certificate`
+ * @throws {DerError} where it is missing or another
+ */
+export function contentOf(element: DerElement | undefined, tag: number, what: string): Uint8Array {
+  if (element?.tag !== tag) throw new DerError(`expected ${what}`)
+  return element.content
+}
+
+/**
+ * Decodes an INTEGER's content as far as a number counts exactly, a larger one as Infinity. [X.690 §8.3]
+ * @throws {DerError} where it is empty
+ */
+export function decodeDerInteger(content: Uint8Array): number {
+  const first = content[0]
+  if (first === undefined) throw new DerError('an INTEGER without content')
+  let value = first >= 0x80 ? -1 : 0
+  for (const byte of content) value = value * 256 + byte
+  return Number.isSafeInteger(value) ? value : value * Number.POSITIVE_INFINITY
 }
 
 function decodeHeader(bytes: Uint8Array, offset: number) {
