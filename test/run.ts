@@ -16,6 +16,7 @@ const TEST_FILES = [
   'packages/*/src/**/*.test.ts',
   'test/**/*.test.ts',
   'clients/*/test/**/*.test.ts',
+  'bench/**/*.test.ts',
 ]
 /** A file that takes longer has left something running, or waits for what never comes. */
 const FILE_TIMEOUT_MS = 300_000

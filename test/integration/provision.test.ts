@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -65,6 +66,38 @@ describe('provision', () => {
       assert.equal(fault.faultString.includes('PRIVATE KEY'), false)
     }
     assert.equal((await faultOf(stage.call('feedback', 'broken'))).faultCode, 404)
+  })
+
+  it('takes the path of a PKCS#12 file without a passphrase, and says of one with a passphrase what to do', {
+    skip: missing('openssl'),
+  }, async () => {
+    const topic = 'com.example.packed'
+    stage.writePem(stage.simulator.issueCertificate({ topic }).pem, 'packed.pem')
+    const pack = (name: string, passphrase: string): string => {
+      const path = `${stage.folder}/${name}`
+      execFileSync('openssl', [
+        ...['pkcs12', '-export', '-in', `${stage.folder}/packed.pem`, '-out', path],
+        ...['-legacy', '-passout', `pass:${passphrase}`],
+      ])
+      return path
+    }
+    await provision('packed', pack('open.p12', ''))
+    await stage.call('notify', 'packed', 'ef'.repeat(32), payload)
+    const [taken] = await stage.settled(1)
+    assert.equal(taken?.headers['apns-topic'], topic)
+    const fault = await faultOf(provision('packed', pack('closed.p12', 'secret')))
+    assert.equal(fault.faultCode, 400)
+    assert.match(fault.faultString, /protected by a passphrase.*PUT \/v1\/apps\/\{app\} takes one/)
+  })
+
+  it('takes a key or a PKCS#12 file where the certificate should stand for no path, and shows nothing of it', async () => {
+    const { privateKeyPem } = stage.simulator.issueCertificate({ topic: TOPIC })
+    const base64 = privateKeyPem.replace(/-----.*-----|\n/g, '')
+    for (const secret of [privateKeyPem, base64]) {
+      const fault = await faultOf(provision('misplaced', secret))
+      assert.match(fault.faultString, /no certificate in it, only a private key/)
+      assert.equal(fault.faultString.includes(base64.slice(0, 40)), false)
+    }
   })
 
   it('takes a certificate without Apple’s extensions with a warning, its UID as topic', async () => {

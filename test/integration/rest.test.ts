@@ -279,12 +279,12 @@ describe('the REST door', () => {
       [{ environment: 'sandbox', credential }, 'invalid-argument', /needs a topic/],
       [
         { ...good, credential: { type: 'token', key: key.slice(0, 90), keyId, teamId } },
-        'invalid-credential',
-        /./,
+        'key-unreadable',
+        /cut off/,
       ],
       [
         { ...good, credential: { type: 'certificate', pem: key } },
-        'invalid-credential',
+        'certificate-missing',
         /no certificate/,
       ],
     ]

@@ -11,9 +11,13 @@ export interface ProvisionRequest {
   connectTimeoutS?: number
 }
 
-/** Where a credential comes from: text in the call, or a file beside the daemon. */
+/** Where a credential comes from: the call itself, or a file beside the daemon. */
 export type CredentialSource =
-  | { type: 'certificate'; pem: string }
+  /** PEM text; `key` where the private key is not in `pem`. */
+  | { type: 'certificate'; pem: string; key?: string; passphrase?: string }
+  /** A PKCS#12 file in base64. */
+  | { type: 'certificate'; pkcs12: string; passphrase?: string }
+  /** PEM, DER or PKCS#12. */
   | { type: 'certificate'; path: string }
   | { type: 'token'; key: string; keyId: string; teamId: string }
 
@@ -43,7 +47,8 @@ export interface FeedbackEntry {
 export interface ProviderCalls {
   /**
    * Creates or changes an app; on disk when it resolves. The same again changes nothing.
-   * @throws {ApnsdError} invalid-argument, invalid-environment, invalid-credential, storage-failed, shutting-down
+   * @throws {ApnsdError} invalid-argument, invalid-environment, invalid-credential, the codes of `CredentialError`,
+   * storage-failed, shutting-down
    */
   provision(request: ProvisionRequest): Promise<void>
   /**

@@ -1,13 +1,8 @@
-import {
-  type Credential,
-  CredentialError,
-  PUSH_TYPES,
-  readCertificate,
-  readSigningKey,
-} from '@apnsd/apns'
+import { type Credential, PUSH_TYPES } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type App, ENVIRONMENTS, type Environment, isSameApp } from './apps/app.ts'
+import { readCredential } from './apps/read-credential.ts'
 import { batchIdFromUuid, parseApnsId } from './notifications/apns-id.ts'
 import { checkNotifications } from './notifications/check.ts'
 import { cutIntoChunks } from './notifications/chunk.ts'
@@ -41,8 +36,8 @@ export interface ProviderParts {
   readonly clock: Clock
   readonly log: Log
   readonly randomUuid: () => string
-  /** Reads a credential file beside the daemon, as text. */
-  readonly readCredentialFile: (path: string) => Promise<string>
+  /** Reads a credential file beside the daemon. */
+  readonly readCredentialFile: (path: string) => Promise<Uint8Array>
 }
 
 /** The use cases. Every door calls these and nothing deeper. */
@@ -161,18 +156,10 @@ export class Provider implements ProviderCalls {
   }
 
   async #readCredential(source: CredentialSource): Promise<Credential> {
-    const text =
-      source.type === 'certificate' && 'path' in source
-        ? await this.#parts.readCredentialFile(source.path)
-        : null
-    try {
-      if (source.type === 'token') return readSigningKey(source.key, source.keyId, source.teamId)
-      const pem = text ?? ('pem' in source ? source.pem : '')
-      return readCertificate(pem, this.#parts.clock.now())
-    } catch (cause) {
-      if (!(cause instanceof CredentialError)) throw cause
-      throw new ApnsdError('invalid-credential', cause.message, { cause, ...hintFor(cause) })
-    }
+    const now = this.#parts.clock.now()
+    if (!('path' in source)) return readCredential(source, now)
+    const file = await this.#parts.readCredentialFile(source.path)
+    return readCredential({ type: 'certificate', file }, now)
   }
 
   #warnAbout(app: App): void {
@@ -181,24 +168,6 @@ export class Provider implements ProviderCalls {
         { app: app.id, topic: app.topic },
         'the certificate has none of Apple’s extensions, so Apple did not make it; taken with its subject as topic',
       )
-  }
-}
-
-function hintFor(error: CredentialError): { hint?: string } {
-  switch (error.code) {
-    case 'certificate-missing':
-    case 'key-missing':
-      return { hint: 'Put certificate and private key, both in PEM, into one file.' }
-    case 'key-encrypted':
-      return { hint: 'Write it out without one: openssl pkey -in key.pem -out plain.pem' }
-    case 'certificate-expired':
-      return { hint: 'Renew it in the Apple developer account.' }
-    case 'key-mismatch':
-      return {
-        hint: 'Export certificate and key together from the keychain that made the request.',
-      }
-    default:
-      return {}
   }
 }
 

@@ -216,7 +216,7 @@ describe('readCredentialFile', () => {
   it('reads a file, and says what is wrong with what is none', async () => {
     const path = join(folder, 'app.pem')
     writeFileSync(path, 'text')
-    assert.equal(await readCredentialFile(path), 'text')
+    assert.deepEqual(await readCredentialFile(path), Buffer.from('text'))
     writeFileSync(path, Buffer.alloc(2 * 1024 * 1024))
     mkdirSync(join(folder, 'dir'))
     for (const [bad, problem] of [

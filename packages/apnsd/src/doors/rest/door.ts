@@ -1,9 +1,11 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
+import { ApnsdError } from '../../base/errors.ts'
 import type { App } from '../../core/apps/app.ts'
 import type { NotificationRecord } from '../../core/ports.ts'
 import type { Provider } from '../../core/provider.ts'
-import { AppPath, NotificationPath, PutApp } from './schemas.ts'
+import type { CredentialSource } from '../../core/provider-requests.ts'
+import { AppPath, type CredentialBody, NotificationPath, PutApp } from './schemas.ts'
 
 /** JSON over HTTP: apps, and what became of a notification. */
 export function restDoor(provider: Provider): (server: FastifyInstance) => Promise<void> {
@@ -17,7 +19,7 @@ export function restDoor(provider: Provider): (server: FastifyInstance) => Promi
       await provider.provision({
         appId: request.params.app,
         environment,
-        credential,
+        credential: toCredentialSource(credential),
         ...(topic === undefined ? {} : { topic }),
       })
       return formatApp(provider.app(request.params.app))
@@ -38,6 +40,21 @@ export function restDoor(provider: Provider): (server: FastifyInstance) => Promi
       formatNotification(await provider.notification(request.params.id)),
     )
   }
+}
+
+function toCredentialSource(credential: CredentialBody): CredentialSource {
+  if (credential.type === 'token') return credential
+  const { pem, key, pkcs12, passphrase } = credential
+  const rest = passphrase === undefined ? {} : { passphrase }
+  if (pem !== undefined && pkcs12 === undefined)
+    return { type: 'certificate', pem, ...(key === undefined ? {} : { key }), ...rest }
+  if (pkcs12 !== undefined && pem === undefined && key === undefined)
+    return { type: 'certificate', pkcs12, ...rest }
+  throw new ApnsdError(
+    'invalid-argument',
+    'A certificate is given as `pem`, with `key` beside it where the key is apart, or else as `pkcs12`.',
+    { place: '/credential' },
+  )
 }
 
 /** What may be shown of an app: never the secret itself. */

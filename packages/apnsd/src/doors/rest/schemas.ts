@@ -1,9 +1,21 @@
 import { Type } from 'typebox'
 
+/** Either `pem` or `pkcs12`, which the door checks: a schema would say it in words that nobody understands. */
 const Certificate = Type.Object(
   {
     type: Type.Literal('certificate'),
-    pem: Type.String({ minLength: 1, description: 'Certificate and private key, both PEM.' }),
+    pem: Type.Optional(
+      Type.String({ minLength: 1, description: 'Certificate and private key, both PEM.' }),
+    ),
+    key: Type.Optional(
+      Type.String({ minLength: 1, description: 'The private key, where it is not in `pem`.' }),
+    ),
+    pkcs12: Type.Optional(
+      Type.String({ minLength: 1, description: 'A PKCS#12 file (.p12) in base64.' }),
+    ),
+    passphrase: Type.Optional(
+      Type.String({ description: 'Opens the PKCS#12 file or an encrypted key.' }),
+    ),
   },
   { additionalProperties: false },
 )
@@ -18,6 +30,9 @@ const Token = Type.Object(
   { additionalProperties: false },
 )
 
+/** The credential of {@link PutApp}. */
+export type CredentialBody = Type.Static<typeof Certificate> | Type.Static<typeof Token>
+
 /** The body of `PUT /v1/apps/{app}`. */
 export const PutApp = Type.Object(
   {
@@ -25,10 +40,7 @@ export const PutApp = Type.Object(
     topic: Type.Optional(
       Type.String({ description: 'The bundle identifier; needed with a signing key.' }),
     ),
-    credential: Type.Unsafe<
-      | { type: 'certificate'; pem: string }
-      | { type: 'token'; key: string; keyId: string; teamId: string }
-    >({
+    credential: Type.Unsafe<CredentialBody>({
       type: 'object',
       required: ['type'],
       discriminator: { propertyName: 'type' },

@@ -33,9 +33,9 @@ function createProvision(calls: ProviderCalls): Method {
   return {
     usage,
     help:
-      `${usage}: creates or changes an app. The certificate is PEM text with its key, or the path of such a file; ` +
-      'the environment is sandbox or production; the timeout, in seconds, is how long a notify may wait for the ' +
-      'first connection to Apple. The same again changes nothing.',
+      `${usage}: creates or changes an app. The certificate is PEM text with its key, or the path of a file, PEM or ` +
+      'PKCS#12 without a passphrase; the environment is sandbox or production; the timeout, in seconds, is how long ' +
+      'a notify may wait for the first connection to Apple. The same again changes nothing.',
     signatures: [
       ['nil', 'string', 'string', 'string', 'int'],
       ['nil', 'string', 'string', 'string'],
@@ -54,9 +54,15 @@ function createProvision(calls: ProviderCalls): Method {
   }
 }
 
-/** pyapns told PEM text from a path by these words. */
+/** A file in base64: longer than any path without a dot or a dash. */
+const LONG_BASE64 = /^[A-Za-z0-9+/\s]{200,}={0,2}\s*$/
+
+/**
+ * Tells the text of a certificate from a path. pyapns looked for `BEGIN CERTIFICATE`; we look for whatever may hold a
+ * key, since a path that leads nowhere is shown in the error.
+ */
 function toCredentialSource(certificate: string): CredentialSource {
-  return certificate.includes('BEGIN CERTIFICATE')
+  return certificate.includes('-----BEGIN ') || LONG_BASE64.test(certificate)
     ? { type: 'certificate', pem: certificate }
     : { type: 'certificate', path: certificate }
 }

@@ -1,0 +1,85 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { cpus, loadavg, release, totalmem, type } from 'node:os'
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryBytes: number
+  readonly system: string
+  readonly node: string
+  readonly openssl: string
+  /** Over the last minute, when the benchmark began. */
+  readonly loadAverage: number
+}
+
+export function describeMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    system: [distribution(), `${type()} ${release()}`].filter((part) => part !== '').join(', '),
+    node: process.version,
+    openssl: process.versions.openssl,
+    loadAverage: loadavg()[0] ?? 0,
+  }
+}
+
+function distribution(): string {
+  try {
+    return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''
+  } catch {
+    return '' // not every system has the file
+  }
+}
+
+const ROOT = new URL('../../', import.meta.url).pathname
+
+/** What ran: ours by commit, packages and programs by version. */
+export function describeVersions(): Record<string, string> {
+  return {
+    apnsd: commit(),
+    '@parse/node-apn': packageVersion('@parse/node-apn'),
+    apns2: packageVersion('apns2'),
+    'undici (of apns2)': packageVersion('undici'),
+    nghttpd: programVersion('nghttpd'),
+    h2load: programVersion('h2load'),
+  }
+}
+
+function commit(): string {
+  try {
+    const git = (...args: string[]): string =>
+      execFileSync('git', args, {
+        cwd: ROOT,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+    const changed = git('status', '--porcelain', '--', 'packages/apns').trim() !== ''
+    return `commit ${git('rev-parse', '--short', 'HEAD').trim()}${changed ? ', with changes' : ''}`
+  } catch {
+    return 'not in a git repository'
+  }
+}
+
+function packageVersion(name: string): string {
+  try {
+    const text = readFileSync(`${ROOT}node_modules/${name}/package.json`, 'utf8')
+    return String((JSON.parse(text) as { version: unknown }).version)
+  } catch {
+    return 'not installed'
+  }
+}
+
+/** Null: the program is not there. */
+export function findProgram(name: string): string | null {
+  try {
+    return execFileSync(name, ['--version'], { encoding: 'utf8' }).trim().split('\n')[0] ?? ''
+  } catch {
+    return null
+  }
+}
+
+function programVersion(name: string): string {
+  return findProgram(name) ?? 'not installed'
+}
