@@ -175,16 +175,16 @@ describe('the packages’ READMEs', () => {
         .join('\n')
     const { port } = new URL(stage.simulator.url)
     const ca = JSON.stringify(stage.simulator.authority.certificatePem)
-    const before = `import apn from '${ROOT}node_modules/@parse/node-apn/index.js'\n${blocksMarked('before')}
+    const beforehand = `import apn from '${ROOT}node_modules/@parse/node-apn/index.js'\n${blocksMarked('before')}
       provider.shutdown()
       if (sent.length !== 1) console.log(failed)`
-    const after = `${blocksMarked('after')}
+    const afterwards = `${blocksMarked('after')}
       await client.close()
       if (!answers.every(({ value }) => value.type === 'accepted')) console.log(answers)`
     const arrived: unknown[] = []
     for (const source of [
-      before.replace('production: false,', `address: '127.0.0.1', port: ${port}, ca: [${ca}],`),
-      toSimulator(after),
+      beforehand.replace('production: false,', `address: '127.0.0.1', port: ${port}, ca: [${ca}],`),
+      toSimulator(afterwards),
     ]) {
       stage.simulator.clearNotifications()
       // one device token: of two, node-apn loses one to a server that allows one request at first, as Apple does
@@ -194,11 +194,14 @@ describe('the packages’ READMEs', () => {
       const headersOf = (headers: Record<string, string>) =>
         Object.entries(headers)
           .filter(([name]) => /^apns-(?!id)/.test(name))
-          .sort()
+          .map(([name, value]) => `${name}: ${value}`)
+          .toSorted((a, b) => a.localeCompare(b))
       arrived.push(
-        taken
-          .map(({ deviceToken, payload, headers }) => [deviceToken, payload, headersOf(headers)])
-          .sort(),
+        taken.map(({ deviceToken, payload, headers }) => [
+          deviceToken,
+          payload,
+          headersOf(headers),
+        ]),
       )
     }
     assert.deepEqual(arrived[0], arrived[1])

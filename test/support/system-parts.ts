@@ -10,6 +10,8 @@ const PARTS = {
   h2load: ['h2load', '--version'],
   nginx: ['nginx', '-v'],
   'python3-h2': ['/usr/bin/python3', '-c', 'import h2'],
+  squid: ['squid', '--version'],
+  microsocks: ['sh', '-c', 'command -v microsocks'],
   pk12util: ['sh', '-c', 'command -v pk12util'],
 } as const
 
@@ -22,6 +24,8 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   h2load: 'nghttp2-client',
   nginx: 'nginx',
   'python3-h2': 'python3-h2',
+  squid: 'squid',
+  microsocks: 'microsocks',
   pk12util: 'libnss3-tools',
 }
 

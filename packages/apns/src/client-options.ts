@@ -3,6 +3,7 @@ import type { ConnectionTimings } from './connection.ts'
 import type { ApnsEnvironment } from './credentials/certificate.ts'
 import type { Credential } from './credentials/credential.ts'
 import type { PoolEvent } from './pool.ts'
+import type { Lookup } from './tls/addresses.ts'
 import type { Proxy } from './tls/proxy.ts'
 
 export interface ApnsClientOptions {
@@ -17,6 +18,8 @@ export interface ApnsClientOptions {
   readonly ca?: readonly string[] | undefined
   /** An HTTP CONNECT or SOCKS5 proxy on the way, see `readProxy` and `proxyFor`; absent or null: none. */
   readonly proxy?: Proxy | null | undefined
+  /** Gives all addresses of a name; absent: the system's answer, asked for anew for each connection. */
+  readonly lookup?: Lookup | undefined
   /** How many connections it makes at most; 16. Past that there is little gain. [field] */
   readonly maxConnections?: number | undefined
   /** How often it looks whether it has more connections than it needs; a minute. */

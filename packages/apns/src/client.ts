@@ -217,7 +217,8 @@ export class ApnsClient {
   }
 
   #createSetup(credential: Credential): ConnectionSetup {
-    const { ca, onKeylog, proxy, now = Date.now, random = Math.random } = this.#options
+    const { ca, onKeylog, proxy = null, lookup } = this.#options
+    const { now = Date.now, random = Math.random } = this.#options
     const certificate = credential.type === 'certificate' ? credential : null
     const context = new TlsContext({ extraCa: ca, certificate, onKeylog })
     const providerTokens =
@@ -228,7 +229,8 @@ export class ApnsClient {
         dial({
           url: this.#url,
           context,
-          proxy: proxy ?? null,
+          proxy,
+          lookup,
           connectionsTo: (address) => PROCESS_ADDRESS_USE.countOf(address),
           signal,
         }),

@@ -6,6 +6,7 @@ import { RequestStream, type StreamEnd } from './http2/request-stream.ts'
 import { Http2Session } from './http2/session.ts'
 import { type ApnsNotification, RequestFields } from './request.ts'
 import { ANSWER_FIELDS, STATUS_ACCEPTED } from './response.ts'
+import type { DialledSocket } from './tls/dial.ts'
 
 /**
  * A connection's life.
@@ -43,12 +44,6 @@ export const DEFAULT_TIMINGS: ConnectionTimings = {
   pingIntervalMs: 60_000,
   pingTimeoutMs: 10_000,
   drainTimeoutMs: 35_000,
-}
-
-/** A socket that has agreed on `h2`, and the address it leads to; null where a proxy alone knows. */
-export interface DialledSocket {
-  readonly socket: TLSSocket
-  readonly address: string | null
 }
 
 export interface ConnectionOptions {

@@ -43,3 +43,5 @@ export type {
   Rejected,
   SendResult,
 } from './response.ts'
+export type { Lookup } from './tls/addresses.ts'
+export { type Proxy, ProxyAddressError, proxyFor, readProxy } from './tls/proxy.ts'
