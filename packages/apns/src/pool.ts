@@ -61,7 +61,7 @@ export interface PoolEvents<Stream extends RequestStream> {
  *                      retry in │    └──refused──▶ refused   │
  *                          backingOff ◀──the last is lost────┘             closed ◀── close(), from any
  *
- * `ready` means: at least one connection takes requests. Others may be on their way at the same time, one at a time.
+ * `ready` means: at least one connection takes requests. Others may be on their way at the same time.
  */
 type PoolState = 'idle' | 'connecting' | 'backingOff' | 'ready' | 'refused' | 'closed'
 
@@ -81,8 +81,8 @@ export class ConnectionPool<Stream extends RequestStream> {
   readonly #events: PoolEvents<Stream>
   /** Those that take requests, the oldest first. */
   #lines: Connection<Stream>[] = []
-  /** The one that is being made. */
-  #dialling: Connection<Stream> | null = null
+  /** Those that are being made. */
+  readonly #dialling = new Set<Connection<Stream>>()
   readonly #draining = new Set<Connection<Stream>>()
   #state: PoolState = 'idle'
   #setup: ConnectionSetup
@@ -93,7 +93,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   #failures = 0
   /** No attempt before, as `performance.now()` has it: after one that failed. */
   #notBeforeMs = 0
-  #dialTimer: NodeJS.Timeout | undefined
+  readonly #dialTimers = new Set<NodeJS.Timeout>()
   #growth: { readonly timer: NodeJS.Timeout; readonly loadAtStart: LoopLoad } | null = null
   #shrinkTimer: NodeJS.Timeout | undefined
   #peakOpenRequests = 0
@@ -172,8 +172,8 @@ export class ConnectionPool<Stream extends RequestStream> {
       this.#connected = Promise.withResolvers()
       this.#state = 'idle'
     }
-    if (this.#dialling !== null) {
-      this.#abandonDial('another credential took its place')
+    if (this.#dialling.size > 0) {
+      this.#abandonDials('another credential took its place')
       this.#dialIn(0)
     }
     if (this.#lines.length === 0) return Promise.resolve()
@@ -200,13 +200,12 @@ export class ConnectionPool<Stream extends RequestStream> {
     if (this.#closed !== null) return this.#closed.promise
     this.#closed = Promise.withResolvers()
     this.#state = 'closed'
-    clearTimeout(this.#dialTimer)
     clearInterval(this.#shrinkTimer)
     this.#stopGrowth()
     const cause = new ConnectError('the client was closed')
     this.#rejectConnected(cause)
     this.#endSwap(cause)
-    if (this.#dialling !== null) this.#abandonDial(cause.message)
+    this.#abandonDials(cause.message)
     for (const line of [...this.#lines]) this.#drain(line)
     const timer = setTimeout(() => {
       for (const line of this.#draining) line.destroy(cause.message)
@@ -233,26 +232,41 @@ export class ConnectionPool<Stream extends RequestStream> {
     this.#swap = null
   }
 
-  /** Makes a connection, now or later; there is never more than one on its way. */
+  /** Makes a connection, now or later, where none is on its way. */
   #dialIn(delayMs: number): void {
-    if (this.#state !== 'ready') this.#state = delayMs > 0 ? 'backingOff' : 'connecting'
-    if (this.#dialling !== null) return
-    clearTimeout(this.#dialTimer)
-    if (delayMs > 0) this.#dialTimer = setTimeout(() => this.#dialInTurn(), delayMs)
+    const isOnItsWay = this.#dialling.size > 0
+    if (this.#state !== 'ready')
+      this.#state = delayMs > 0 && !isOnItsWay ? 'backingOff' : 'connecting'
+    if (isOnItsWay) return
+    this.#stopDialTimers()
+    if (delayMs > 0) this.#dialAfter(delayMs, () => this.#dialInTurn())
     else this.#dialInTurn()
   }
 
   /** Waits for the process's turn first, then dials. */
   #dialInTurn(): void {
     const waitMs = this.#options.limiter.takeTurn()
-    if (waitMs > 0) this.#dialTimer = setTimeout(() => this.#dial(), waitMs)
+    if (waitMs > 0) this.#dialAfter(waitMs, () => this.#dial())
     else this.#dial()
+  }
+
+  #dialAfter(delayMs: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#dialTimers.delete(timer)
+      act()
+    }, delayMs)
+    this.#dialTimers.add(timer)
+  }
+
+  #stopDialTimers(): void {
+    for (const timer of this.#dialTimers) clearTimeout(timer)
+    this.#dialTimers.clear()
   }
 
   #dial(): void {
     if (this.#state !== 'ready') this.#state = 'connecting'
     const { authority, timings } = this.#options
-    this.#dialling = new Connection<Stream>(
+    const line = new Connection<Stream>(
       { authority, timings, ...this.#setup },
       {
         stateChanged: (line, state, cause) => this.#onStateChanged(line, state, cause),
@@ -260,19 +274,22 @@ export class ConnectionPool<Stream extends RequestStream> {
         roomy: () => this.#events.roomy(),
       },
     )
+    this.#dialling.add(line)
   }
 
-  #abandonDial(why: string): void {
-    const line = this.#dialling
-    if (line === null) return
-    this.#dialling = null
-    this.#draining.add(line)
-    line.destroy(why)
+  #abandonDials(why: string): void {
+    this.#stopDialTimers()
+    const lines = [...this.#dialling]
+    this.#dialling.clear()
+    for (const line of lines) {
+      this.#draining.add(line)
+      line.destroy(why)
+    }
   }
 
   #onStateChanged(line: Connection<Stream>, state: ConnectionState, cause: Error | null): void {
     if (state === 'closed') this.#onClosed(line, cause)
-    else if (line === this.#dialling) {
+    else if (this.#dialling.has(line)) {
       if (state !== 'draining') this.#onReady(line)
     } else if (state === 'draining' && this.#lines.includes(line)) {
       // the peer announced the end, or its stream identifiers are used up
@@ -282,7 +299,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   }
 
   #onReady(line: Connection<Stream>): void {
-    this.#dialling = null
+    this.#dialling.delete(line)
     this.#lines.push(line)
     this.#state = 'ready'
     this.#events.event({ type: 'connected', address: line.address, connections: this.size })
@@ -302,8 +319,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   #onClosed(line: Connection<Stream>, cause: Error | null): void {
     this.#draining.delete(line)
     const loss = cause ?? new ConnectError('the connection ended')
-    if (line === this.#dialling) {
-      this.#dialling = null
+    if (this.#dialling.delete(line)) {
       this.#onDialFailed(loss)
     } else if (this.#remove(line)) {
       if (loss instanceof CredentialRefusedError) this.#onRefused(loss)
@@ -334,6 +350,7 @@ export class ConnectionPool<Stream extends RequestStream> {
       return
     }
     this.#endSwap(cause)
+    this.#abandonDials(cause.message)
     this.#state = 'refused'
     this.#rejectConnected(cause)
     this.#events.event({ type: 'refused', cause })
@@ -389,8 +406,8 @@ export class ConnectionPool<Stream extends RequestStream> {
   }
 
   /**
-   * Looks whether one more connection would help: all are full, stay so for a while, and the event loop has time left.
-   * Not while one is on its way or the peer holds us down to one request at a time, which another would only evade.
+   * Looks whether more connections would help: all are full, stay so for a while, and the event loop has time left.
+   * Not while some are on their way or the peer holds us down to one request at a time, which another would only evade.
    */
   #considerGrowth(): void {
     if (this.#growth !== null || !this.#mayGrow()) return
@@ -401,7 +418,12 @@ export class ConnectionPool<Stream extends RequestStream> {
   #mayGrow(): boolean {
     const isHeldDown = this.#lines.some((line) => line.state === 'probing' || line.streamLimit <= 1)
     const isBelowMost = this.#lines.length < this.#options.maxConnections
-    return isBelowMost && !isHeldDown && this.#dialling === null && this.#msUntilAllowed() === 0
+    return (
+      isBelowMost &&
+      !isHeldDown &&
+      this.#dialling.size + this.#dialTimers.size === 0 &&
+      this.#msUntilAllowed() === 0
+    )
   }
 
   #grow(): void {
@@ -409,7 +431,11 @@ export class ConnectionPool<Stream extends RequestStream> {
     this.#growth = null
     if (this.#state !== 'ready' || !this.#mayGrow() || this.pick() !== null) return
     const { utilization } = performance.eventLoopUtilization(loadAtStart)
-    if (utilization < BUSY_UTILIZATION) this.#dialIn(0)
+    if (utilization >= BUSY_UTILIZATION) return
+    // twice as many: four rounds to the most, each as long as it takes to connect
+    const { length } = this.#lines
+    const count = Math.min(length, this.#options.maxConnections - length)
+    for (let n = 0; n < count; n += 1) this.#dialInTurn()
   }
 
   #stopGrowth(): void {
