@@ -93,6 +93,7 @@ test('only config reads the environment, and the demo, which starts its daemon w
   ).filter((file) => /process\.env\b/.test(read(file)))
   assert.deepEqual(readers.sort(), [
     'packages/apnsd/src/config/load-config.ts',
+    'packages/apnsd/src/config/wires.ts',
     'packages/apnsd/src/doors/cli/demo/daemon-process.ts',
   ])
 })

@@ -266,7 +266,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   #dial(): void {
     if (this.#state !== 'ready') this.#state = 'connecting'
     const { authority, timings } = this.#options
-    const line = new Connection<Stream>(
+    const connection = new Connection<Stream>(
       { authority, timings, ...this.#setup },
       {
         stateChanged: (line, state, cause) => this.#onStateChanged(line, state, cause),
@@ -274,7 +274,7 @@ export class ConnectionPool<Stream extends RequestStream> {
         roomy: () => this.#events.roomy(),
       },
     )
-    this.#dialling.add(line)
+    this.#dialling.add(connection)
   }
 
   #abandonDials(why: string): void {

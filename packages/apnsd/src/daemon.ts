@@ -1,7 +1,5 @@
-import { X509Certificate } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { getCACertificates } from 'node:tls'
 import { Simulator } from '@apnsd/simulator'
 import type { FastifyInstance } from 'fastify'
 import { type Address, isLoopback, parseAddress } from './base/address.ts'
@@ -9,10 +7,11 @@ import { Database } from './base/database.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import type { Log } from './base/log.ts'
-import { readSettingsFile } from './config/read-file.ts'
 import type { Config } from './config/schema.ts'
+import { readWires } from './config/wires.ts'
 import type { Clock } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
+import type { Wires } from './delivery/app-delivery.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { createHttpServer } from './doors/http-server.ts'
 import { restDoor } from './doors/rest/door.ts'
@@ -26,13 +25,6 @@ import { SecretBox } from './store/secret-box.ts'
 import { loadSecretKey } from './store/secret-key.ts'
 import { SqliteAppStore } from './store/sqlite-app-store.ts'
 import { SqliteFeedbackStore } from './store/sqlite-feedback-store.ts'
-
-/** Where notifications go, and whom to trust there. */
-interface Endpoints {
-  readonly sandbox: string
-  readonly production: string
-  readonly ca: readonly string[] | undefined
-}
 
 /**
  * The daemon, whole. Builds every part, joins them, starts them in the order in which a notification needs them and
@@ -76,7 +68,7 @@ export class Daemon {
       const { provider, delivery } = build(
         config,
         database,
-        simulator === null ? endpointsOf(config) : endpointsOfSimulator(simulator),
+        simulator === null ? readWires(config.apns, log) : wiresToSimulator(simulator),
         outcomeLog,
         log,
       )
@@ -104,13 +96,7 @@ async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step()
 }
 
-function build(
-  config: Config,
-  database: Database,
-  endpoints: Endpoints,
-  outcomes: OutcomeLog,
-  log: Log,
-) {
+function build(config: Config, database: Database, wires: Wires, outcomes: OutcomeLog, log: Log) {
   const clock: Clock = { now: () => Date.now() }
   const box = new SecretBox(loadSecretKey(config.data, config.secretKey || undefined))
   const apps = new SqliteAppStore(database, box)
@@ -124,9 +110,7 @@ function build(
       clock,
       log,
       random: Math.random,
-      endpoints,
-      ca: endpoints.ca,
-      timings: {},
+      wires,
     },
     config.drainSeconds * 1000,
   )
@@ -203,26 +187,7 @@ async function listen(server: FastifyInstance, { host, port }: Address): Promise
   }
 }
 
-function endpointsOf({ apns }: Config): Endpoints {
-  const { sandbox, production, ca } = apns
-  if (ca === '') return { sandbox, production, ca: undefined }
-  return { sandbox, production, ca: [...getCACertificates('default'), readAuthorities(ca)] }
-}
-
-/** TLS would take any text, and trust nobody by it: better to say so now than at each connection. */
-function readAuthorities(path: string): string {
-  const pem = readSettingsFile('CA file', path)
-  try {
-    void new X509Certificate(pem)
-    return pem
-  } catch (cause) {
-    throw new ApnsdError('invalid-configuration', `The CA file ${path} holds no certificate.`, {
-      hint: 'It takes certificates in PEM.',
-      cause,
-    })
-  }
-}
-
-function endpointsOfSimulator({ url, authority }: Simulator): Endpoints {
-  return { sandbox: url, production: url, ca: [authority.certificatePem] }
+function wiresToSimulator({ url, authority }: Simulator): Wires {
+  const wire = { url, ca: [authority.certificatePem] }
+  return { sandbox: wire, production: wire }
 }

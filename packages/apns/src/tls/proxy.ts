@@ -63,7 +63,8 @@ function readCredentials({ username, password }: URL): Proxy['credentials'] {
 
 /**
  * Finds the proxy that an environment names for a URL, by curl's rules: `https_proxy`, else `all_proxy`, each in lower case
- * before upper; none for what `no_proxy` lists: hosts with all below them, `host:port`, addresses, networks (`10.0.0.0/8`), `*`.
+ * before upper; none for what `no_proxy` lists: hosts with all below them, `host:port`, addresses, networks (`10.0.0.0/8`),
+ * `*`. And none to this machine itself, which no proxy elsewhere could reach.
  * @throws {ProxyAddressError}
  */
 export function proxyFor(
@@ -73,16 +74,21 @@ export function proxyFor(
   const read = (name: string): string =>
     (environment[name] || environment[name.toUpperCase()] || '').trim()
   const address = read('https_proxy') || read('all_proxy')
-  if (address === '') return null
+  if (address === '' || isThisMachine(hostOf(url))) return null
   const exceptions = read('no_proxy')
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')
   return exceptions.some((entry) => covers(entry, url)) ? null : readProxy(address)
 }
 
+const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+
+const isThisMachine = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+
 function covers(entry: string, url: URL): boolean {
   if (entry === '*') return true
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+  const host = hostOf(url)
   const [, bracketed, plain, port] = /^(?:\[(.*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? []
   // what has more than one colon and no brackets is an IPv6 address
   const name = (bracketed ?? plain ?? entry).replace(/^\.|\.$/g, '').toLowerCase()

@@ -35,6 +35,23 @@ export const CONFIG_SCHEMA = Type.Object(
           description:
             'PEM file of certificate authorities to trust besides the usual ones, for a stand-in of Apple.',
         }),
+        proxy: Type.String({
+          default: '',
+          description:
+            'Proxy on the way to Apple: `http://user:password@host:3128`, `https://…`, `socks5://…`, or `socks5h://…` where it looks names up; `none`: no proxy. Default: what HTTPS_PROXY and NO_PROXY in the environment say.',
+        }),
+        maxConnections: Type.Integer({
+          default: 16,
+          minimum: 1,
+          maximum: 1000,
+          description:
+            'How many connections an app may have to Apple at most. It starts with one and has more only while they are full.',
+        }),
+        keylog: Type.String({
+          default: '',
+          description:
+            'File to append the TLS keys of connections to Apple to, so that Wireshark can read them while you look for a fault. Whoever has the file can read the traffic.',
+        }),
       },
       { additionalProperties: false, default: {} },
     ),

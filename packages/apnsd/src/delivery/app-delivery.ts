@@ -1,7 +1,8 @@
 import {
   ApnsClient,
+  type ApnsClientOptions,
+  type ApnsEnvironment,
   type ClientEvent,
-  type ConnectionTimings,
   CredentialRefusedError,
 } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
@@ -10,6 +11,13 @@ import { type App, sharesConnection } from '../core/apps/app.ts'
 import type { AppStore, Clock, Lease, OutcomeListener, Queue } from '../core/ports.ts'
 import { ChunkRun } from './chunk-run.ts'
 
+/** How clients reach Apple. */
+export type Wire = Pick<
+  ApnsClientOptions,
+  'url' | 'ca' | 'proxy' | 'maxConnections' | 'onKeylog' | 'timings'
+>
+export type Wires = Readonly<Record<ApnsEnvironment, Wire>>
+
 export interface DeliveryParts {
   readonly apps: AppStore
   readonly queue: Queue
@@ -17,11 +25,7 @@ export interface DeliveryParts {
   readonly clock: Clock
   readonly log: Log
   readonly random: () => number
-  /** Where Apple is, by environment. */
-  readonly endpoints: { readonly sandbox: string; readonly production: string }
-  /** Certificate authorities to trust, PEM; undefined: those that Node trusts. */
-  readonly ca: readonly string[] | undefined
-  readonly timings: Partial<ConnectionTimings>
+  readonly wires: Wires
 }
 
 /** Chunks of one app on their way at a time: enough to keep a connection busy, little enough to lose little in a crash. */
@@ -141,10 +145,8 @@ export class AppDelivery {
 
   #createClient(app: App): ApnsClient {
     const client: ApnsClient = new ApnsClient({
-      url: this.#parts.endpoints[app.environment],
+      ...this.#parts.wires[app.environment],
       credential: app.credential,
-      ca: this.#parts.ca,
-      timings: this.#parts.timings,
       now: () => this.#parts.clock.now(),
       random: this.#parts.random,
       onEvent: (event) => {
