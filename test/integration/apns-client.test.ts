@@ -6,81 +6,33 @@ import {
   type ApnsClientOptions,
   type ClientEvent,
   ConnectError,
-  type Credential,
   InDoubtError,
   NotProcessedError,
-  readCertificate,
-  readSigningKey,
   type SendResult,
 } from '@apnsd/apns'
-import { Simulator } from '@apnsd/simulator'
+import type { Simulator } from '@apnsd/simulator'
+import { apnsIdOf, ClientStage, NOTIFICATION, TOPIC } from '../support/client-stage.ts'
 import { TcpGate } from '../support/tcp-gate.ts'
 
-const TOPIC = 'com.example.app'
-const DEVICE_TOKEN = 'ab'.repeat(32)
-const notification = {
-  deviceToken: DEVICE_TOKEN,
-  payload: '{"aps":{"alert":"hi"}}',
-  topic: TOPIC,
-  pushType: 'alert',
-} as const
-
 describe('ApnsClient against the simulator', () => {
+  let stage: ClientStage
   let simulator: Simulator
-  let certificate: Credential
-  const clients: ApnsClient[] = []
-  let events: ClientEvent[] = []
 
   before(async () => {
-    simulator = await Simulator.start()
-    certificate = readCertificate(simulator.issueCertificate({ topic: TOPIC }).pem, Date.now())
+    stage = await ClientStage.open()
+    simulator = stage.simulator
   })
-  after(() => simulator.close())
-  afterEach(async () => {
-    simulator.clearScript()
-    simulator.clearNotifications()
-    await Promise.all(clients.splice(0).map((client) => client.close(0)))
-    events = []
-  })
+  after(() => stage.close())
+  afterEach(() => stage.reset())
 
-  function createClient(options: Partial<ApnsClientOptions> = {}): ApnsClient {
-    const client = new ApnsClient({
-      url: simulator.url,
-      credential: certificate,
-      ca: [simulator.authority.certificatePem],
-      onEvent: (event) => events.push(event),
-      ...options,
-    })
-    clients.push(client)
-    return client
-  }
-
-  /** Submits `count` notifications as one source and resolves with what became of each. */
-  function submit(client: ApnsClient, count: number): Promise<SendResult[]> {
-    return new Promise((resolve) => {
-      const results: SendResult[] = []
-      let open = count
-      client.submit({
-        length: count,
-        take: (index) => ({
-          ...notification,
-          apnsId: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
-        }),
-        settled: (index, result) => {
-          assert.equal(results[index], undefined, `notification ${index} was settled twice`)
-          results[index] = result
-          open -= 1
-          if (open === 0) resolve(results)
-        },
-      })
-    })
-  }
+  const createClient = (options: Partial<ApnsClientOptions> = {}): ApnsClient =>
+    stage.createClient(options).client
 
   const countOf = (results: SendResult[], type: SendResult['type']): number =>
     results.filter((result) => result.type === type).length
 
   it('sends with a certificate', async () => {
-    const answer = await createClient().send(notification)
+    const answer = await createClient().send(NOTIFICATION)
     assert.equal(answer.type, 'accepted')
     const [taken] = simulator.notifications()
     assert.equal(taken?.apnsId, answer.apnsId)
@@ -89,9 +41,8 @@ describe('ApnsClient against the simulator', () => {
   })
 
   it('sends with a provider token, first one alone and then many at a time', async () => {
-    const { key, keyId, teamId } = simulator.issueKey()
-    const client = createClient({ credential: readSigningKey(key, keyId, teamId) })
-    const results = await submit(client, 500)
+    const client = createClient({ credential: stage.issueKey() })
+    const results = await stage.submit(client, 500)
     assert.equal(countOf(results, 'accepted'), 500)
     const [connection] = simulator
       .connections()
@@ -102,7 +53,7 @@ describe('ApnsClient against the simulator', () => {
 
   it('gives a rejection back as Apple’s answer', async () => {
     simulator.killDevice('cd'.repeat(32), { timestampMs: 1_700_000_000_000 })
-    const answer = await createClient().send({ ...notification, deviceToken: 'cd'.repeat(32) })
+    const answer = await createClient().send({ ...NOTIFICATION, deviceToken: 'cd'.repeat(32) })
     assert.partialDeepStrictEqual(answer, {
       type: 'rejected',
       status: 410,
@@ -120,39 +71,39 @@ describe('ApnsClient against the simulator', () => {
         { match: { nth: 20 }, times: 1, do: { type: 'streamLimit', limit: 100 } },
       ],
     })
-    const results = await submit(client, 300)
+    const results = await stage.submit(client, 300)
     assert.equal(countOf(results, 'accepted'), 300)
   })
 
   it('sends again what the peer refused to process', async () => {
     simulator.play({ rules: [{ times: 3, do: { type: 'refuseStream' } }] })
-    const results = await submit(createClient(), 10)
+    const results = await stage.submit(createClient(), 10)
     assert.equal(countOf(results, 'accepted'), 10)
     assert.equal(simulator.notifications().length, 10)
   })
 
   it('gives up on what the peer refuses time and again', async () => {
     simulator.play({ rules: [{ do: { type: 'refuseStream' } }] })
-    await assert.rejects(createClient().send(notification), NotProcessedError)
+    await assert.rejects(createClient().send(NOTIFICATION), NotProcessedError)
   })
 
   for (const lastStream of ['this', 'previous'] as const)
     it(`loses and doubles nothing at a GOAWAY whose last stream is the ${lastStream} one`, async () => {
-      const client = createClient()
-      await client.send(notification)
+      const { client, events } = stage.createClient()
+      await client.send(NOTIFICATION)
       simulator.clearNotifications()
       simulator.play({
         rules: [
           { match: { nth: 5 }, times: 1, do: { type: 'goaway', reason: 'Shutdown', lastStream } },
         ],
       })
-      const results = await submit(client, 100)
+      const results = await stage.submit(client, 100)
       assert.equal(countOf(results, 'accepted'), 100)
       const ids = simulator.notifications().map(({ apnsId }) => apnsId)
       assert.equal(new Set(ids).size, ids.length)
       assert.equal(ids.length, 100)
       assert.ok(
-        events.some(
+        events.all.some(
           (event) => event.type === 'disconnected' && event.cause.message.includes('Shutdown'),
         ),
       )
@@ -160,16 +111,16 @@ describe('ApnsClient against the simulator', () => {
 
   it('says that a notification is in doubt when the connection is lost before the answer', async () => {
     const client = createClient()
-    await client.send(notification)
+    await client.send(NOTIFICATION)
     simulator.play({ rules: [{ times: 1, do: { type: 'closeConnection' } }] })
-    await assert.rejects(client.send(notification), InDoubtError)
-    assert.equal((await client.send(notification)).type, 'accepted')
+    await assert.rejects(client.send(NOTIFICATION), InDoubtError)
+    assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
   })
 
   it('settles each once when a connection is lost with all its streams taken and thousands waiting', async () => {
     const gate = await TcpGate.open(Number(new URL(simulator.url).port))
     simulator.play({ rules: [{ do: { type: 'noAnswer' } }] })
-    const client = createClient({ url: `https://localhost:${gate.port}` })
+    const { client, events } = stage.createClient({ url: `https://localhost:${gate.port}` })
     const results: string[] = []
     const settled = Promise.withResolvers<void>()
     client.submit({
@@ -178,8 +129,8 @@ describe('ApnsClient against the simulator', () => {
         // the last stream that the peer's limit allows
         if (index === 999) setImmediate(() => gate.close())
         return {
-          ...notification,
-          apnsId: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+          ...NOTIFICATION,
+          apnsId: apnsIdOf(index),
         }
       },
       settled: (index, { type }) => {
@@ -188,8 +139,7 @@ describe('ApnsClient against the simulator', () => {
         if (results.length === 20_000 && !results.includes(undefined as never)) settled.resolve()
       },
     })
-    while (!events.some(({ type }) => type === 'disconnected'))
-      await new Promise((resolve) => setImmediate(resolve))
+    await events.until(({ type }) => type === 'disconnected')
     await client.close(0)
     await settled.promise
     assert.equal(results.filter((type) => type === 'inDoubt').length, 1000)
@@ -200,17 +150,17 @@ describe('ApnsClient against the simulator', () => {
     const client = createClient({ timings: { requestTimeoutMs: 50 } })
     await client.connect()
     simulator.play({ rules: [{ times: 1, do: { type: 'noAnswer' } }] })
-    await assert.rejects(client.send(notification), InDoubtError)
-    assert.equal((await client.send(notification)).type, 'accepted')
+    await assert.rejects(client.send(NOTIFICATION), InDoubtError)
+    assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
   })
 
   it('replaces a connection on which request after request goes unanswered', async () => {
     const client = createClient({ timings: { requestTimeoutMs: 50 } })
-    await client.send(notification)
+    await client.send(NOTIFICATION)
     simulator.play({ rules: [{ times: 3, do: { type: 'noAnswer' } }] })
-    const results = await submit(client, 3)
+    const results = await stage.submit(client, 3)
     assert.equal(countOf(results, 'inDoubt'), 3)
-    await client.send(notification)
+    await client.send(NOTIFICATION)
     const [first, second] = simulator.notifications()
     assert.notEqual(first?.connection, second?.connection)
   })
@@ -226,12 +176,12 @@ describe('ApnsClient against the simulator', () => {
           if (event.type === 'disconnected') disconnected.resolve(event)
         },
       })
-      await client.send(notification)
+      await client.send(NOTIFICATION)
       gate.shut()
       const event = await disconnected.promise
       assert.match(event.type === 'disconnected' ? event.cause.message : '', /PING/)
       gate.open()
-      assert.equal((await client.send(notification)).type, 'accepted')
+      assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
     } finally {
       gate.close()
     }
@@ -273,27 +223,26 @@ describe('ApnsClient against the simulator', () => {
         { do: { type: 'delay', ms: 30 } },
       ],
     })
-    const first = client.send(notification)
+    const first = client.send(NOTIFICATION)
     await first
-    const submitted = submit(client, 50)
+    const submitted = stage.submit(client, 50)
     await client.close()
     const results = await submitted
     assert.equal(countOf(results, 'inDoubt'), 0)
     assert.equal(countOf(results, 'accepted') + countOf(results, 'notProcessed'), 50)
     assert.equal(simulator.notifications().length - 1, countOf(results, 'accepted'))
-    await assert.rejects(client.send(notification), NotProcessedError)
+    await assert.rejects(client.send(NOTIFICATION), NotProcessedError)
   })
 
   it('begins a new connection with a fresh provider token after ExpiredProviderToken', async () => {
-    const { key, keyId, teamId } = simulator.issueKey()
     let nowMs = Date.now() - 2 * 3_600_000
     const client = createClient({
-      credential: readSigningKey(key, keyId, teamId),
+      credential: stage.issueKey(),
       now: () => nowMs,
     })
-    const stale = await client.send(notification)
+    const stale = await client.send(NOTIFICATION)
     assert.ok(stale.type === 'rejected' && stale.reason === 'ExpiredProviderToken')
     nowMs = Date.now()
-    assert.equal((await client.send(notification)).type, 'accepted')
+    assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
   })
 })

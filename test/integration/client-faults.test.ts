@@ -5,79 +5,27 @@ import { constants, createSecureServer } from 'node:http2'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
-import {
-  ApnsClient,
-  type ApnsClientOptions,
-  type ClientEvent,
-  type Credential,
-  InvalidNotificationError,
-  readCertificate,
-  readSigningKey,
-  type SendResult,
-} from '@apnsd/apns'
-import { Simulator } from '@apnsd/simulator'
-import { EventLog } from '../support/event-log.ts'
+import { type ApnsClientOptions, InvalidNotificationError, type SendResult } from '@apnsd/apns'
+import type { Simulator } from '@apnsd/simulator'
+import { apnsIdOf, ClientStage, NOTIFICATION, TOPIC } from '../support/client-stage.ts'
 import { TcpGate } from '../support/tcp-gate.ts'
 
-const TOPIC = 'com.example.app'
-const notification = {
-  deviceToken: 'ab'.repeat(32),
-  payload: '{"aps":{"alert":"hi"}}',
-  topic: TOPIC,
-  pushType: 'alert',
-} as const
 const MINUTE_MS = 60_000
 
-const apnsIdOf = (index: number): string =>
-  `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
-
 describe('a client among faults', () => {
+  let stage: ClientStage
   let simulator: Simulator
-  let certificate: Credential
   let clockMs = Date.now()
-  const clients: ApnsClient[] = []
 
   before(async () => {
-    simulator = await Simulator.start({ streamLimit: 5, now: () => clockMs })
-    certificate = readCertificate(simulator.issueCertificate({ topic: TOPIC }).pem, Date.now())
+    stage = await ClientStage.open({ streamLimit: 5, now: () => clockMs })
+    simulator = stage.simulator
   })
-  after(() => simulator.close())
-  afterEach(async () => {
-    simulator.clearScript()
-    simulator.clearNotifications()
-    await Promise.all(clients.splice(0).map((client) => client.close(0)))
-  })
+  after(() => stage.close())
+  afterEach(() => stage.reset())
 
-  function createClient(options: Partial<ApnsClientOptions> = {}) {
-    const events = new EventLog<ClientEvent>()
-    const client = new ApnsClient({
-      url: simulator.url,
-      credential: certificate,
-      ca: [simulator.authority.certificatePem],
-      onEvent: (event) => events.push(event),
-      random: () => 0,
-      ...options,
-    })
-    clients.push(client)
-    return { client, events }
-  }
-
-  function submit(client: ApnsClient, count: number): Promise<SendResult[]> {
-    return new Promise((resolve) => {
-      const results: SendResult[] = []
-      let open = count
-      client.submit({
-        length: count,
-        take: (index) => ({ ...notification, apnsId: apnsIdOf(index) }),
-        settled: (index, result) => {
-          assert.equal(results[index], undefined, `notification ${index} was settled twice`)
-          results[index] = result
-          open -= 1
-          if (open === 0) resolve(results)
-        },
-      })
-    })
-  }
+  const createClient = (options: Partial<ApnsClientOptions> = {}) =>
+    stage.createClient({ random: () => 0, ...options })
 
   describe('provider tokens', () => {
     const tokensSeen = (): string[] => [
@@ -85,9 +33,8 @@ describe('a client among faults', () => {
     ]
 
     it('are never refused in five hours of connections that come and go', async () => {
-      const { key, keyId, teamId } = simulator.issueKey()
       const { client, events } = createClient({
-        credential: readSigningKey(key, keyId, teamId),
+        credential: stage.issueKey(),
         now: () => clockMs,
       })
       for (let minute = 0; minute < 300; minute += 1) {
@@ -95,7 +42,7 @@ describe('a client among faults', () => {
         const isLost = minute % 13 === 12
         const last = events.all.at(-1)
         if (isLost) simulator.play([{ times: 1, do: { type: 'goaway', lastStream: 'this' } }])
-        assert.equal((await client.send(notification)).type, 'accepted', `in minute ${minute}`)
+        assert.equal((await client.send(NOTIFICATION)).type, 'accepted', `in minute ${minute}`)
         if (isLost) await events.until(({ type }) => type === 'disconnected', last)
         clockMs += MINUTE_MS
       }
@@ -103,13 +50,12 @@ describe('a client among faults', () => {
     })
 
     it('change on a connection that stays, before they are an hour old', async () => {
-      const { key, keyId, teamId } = simulator.issueKey()
       const { client, events } = createClient({
-        credential: readSigningKey(key, keyId, teamId),
+        credential: stage.issueKey(),
         now: () => clockMs,
       })
       for (let hour = 0; hour < 3; hour += 1) {
-        assert.equal((await client.send(notification)).type, 'accepted')
+        assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
         clockMs += 59 * MINUTE_MS
       }
       assert.equal(tokensSeen().length, 3)
@@ -117,19 +63,18 @@ describe('a client among faults', () => {
     })
 
     it('that Apple calls stale though they are young are kept: the clock is wrong, and Apple is left in peace', async () => {
-      const { key, keyId, teamId } = simulator.issueKey()
       const skewMs = 2 * 60 * MINUTE_MS
       let chance = 0
       const { client, events } = createClient({
-        credential: readSigningKey(key, keyId, teamId),
+        credential: stage.issueKey(),
         now: () => clockMs - skewMs,
         random: () => chance,
       })
       chance = 1
-      const answer = await client.send(notification)
+      const answer = await client.send(NOTIFICATION)
       assert.ok(answer.type === 'rejected' && answer.reason === 'ExpiredProviderToken')
       await events.until(({ type }) => type === 'disconnected')
-      const pending = assert.rejects(client.send(notification), { code: 'not-processed' })
+      const pending = assert.rejects(client.send(NOTIFICATION), { code: 'not-processed' })
       // the next connection waits as after a failure
       await client.close(0)
       await pending
@@ -141,17 +86,16 @@ describe('a client among faults', () => {
     })
 
     it('stay with the next connection after TooManyProviderTokenUpdates has retired one', async () => {
-      const { key, keyId, teamId } = simulator.issueKey()
       const { client, events } = createClient({
-        credential: readSigningKey(key, keyId, teamId),
+        credential: stage.issueKey(),
         now: () => clockMs,
       })
-      await client.send(notification)
+      await client.send(NOTIFICATION)
       simulator.play([{ times: 1, do: { type: 'reject', reason: 'TooManyProviderTokenUpdates' } }])
-      const answer = await client.send(notification)
+      const answer = await client.send(NOTIFICATION)
       assert.ok(answer.type === 'rejected' && answer.status === 429)
       await events.until(({ type }) => type === 'disconnected')
-      assert.equal((await client.send(notification)).type, 'accepted')
+      assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
       assert.equal(tokensSeen().length, 1)
       const [first, second] = simulator.notifications()
       assert.notEqual(first?.connection, second?.connection)
@@ -160,9 +104,9 @@ describe('a client among faults', () => {
     for (const reason of ['BadEnvironmentKeyInToken', 'BadEnvironmentKeyIdInToken'])
       it(`retire the connection when Apple says ${reason}`, async () => {
         const { client, events } = createClient()
-        await client.send(notification)
+        await client.send(NOTIFICATION)
         simulator.play([{ times: 1, do: { type: 'reject', reason, status: 403 } }])
-        const answer = await client.send(notification)
+        const answer = await client.send(NOTIFICATION)
         assert.ok(answer.type === 'rejected' && answer.reason === reason)
         await events.until(
           (event) => event.type === 'disconnected' && event.cause.message.includes(reason),
@@ -175,7 +119,7 @@ describe('a client among faults', () => {
       simulator.play([{ do: { type: 'delay', ms: 30 } }])
       const { client } = createClient({ maxConnections: 1, timings: { requestTimeoutMs: 300 } })
       // five at a time: the last one waits for more than twice its own time limit
-      const results = await submit(client, 125)
+      const results = await stage.submit(client, 125)
       assert.ok(results.every(({ type }) => type === 'accepted'))
     })
 
@@ -201,7 +145,7 @@ describe('a client among faults', () => {
       try {
         const { port } = server.address() as AddressInfo
         const { client } = createClient({ url: `https://127.0.0.1:${port}`, maxConnections: 1 })
-        const results = await submit(client, 200)
+        const results = await stage.submit(client, 200)
         assert.ok(results.every(({ type }) => type === 'accepted'))
         await client.close()
       } finally {
@@ -220,7 +164,7 @@ describe('a client among faults', () => {
         })
         await client.connect()
         gate.shutAfter(100)
-        const submitted = submit(client, 20)
+        const submitted = stage.submit(client, 20)
         await events.until(({ type }) => type === 'disconnected')
         gate.open()
         const results = await submitted
@@ -237,7 +181,7 @@ describe('a client among faults', () => {
         const { client } = createClient({ url: `https://127.0.0.1:${gate.port}` })
         await client.connect()
         gate.pause()
-        const large = { ...notification, payload: 'x'.repeat(5000) }
+        const large = { ...NOTIFICATION, payload: 'x'.repeat(5000) }
         const sent = Promise.allSettled(Array.from({ length: 2000 }, () => client.send(large)))
         await client.close(50)
         assert.ok((await sent).every(({ status }) => status === 'rejected'))
@@ -249,7 +193,7 @@ describe('a client among faults', () => {
     it('that no header can hold are refused, and the others go', async () => {
       const { client } = createClient()
       await assert.rejects(
-        client.send({ ...notification, topic: 'com.example\r\n' }),
+        client.send({ ...NOTIFICATION, topic: 'com.example\r\n' }),
         InvalidNotificationError,
       )
       const results: SendResult[] = []
@@ -257,8 +201,8 @@ describe('a client among faults', () => {
       client.submit({
         length: 3,
         take: (index) => ({
-          ...notification,
-          deviceToken: index === 1 ? 'not hexadecimal' : notification.deviceToken,
+          ...NOTIFICATION,
+          deviceToken: index === 1 ? 'not hexadecimal' : NOTIFICATION.deviceToken,
           apnsId: apnsIdOf(index),
         }),
         settled: (index, result) => {
@@ -333,7 +277,7 @@ describe('a client among faults', () => {
           timings: { connectTimeoutMs: 100 },
           waitTimeoutMs: 300,
         })
-        await assert.rejects(client.send(notification), { code: 'not-processed' })
+        await assert.rejects(client.send(NOTIFICATION), { code: 'not-processed' })
         const event = await events.until(({ type }) => type === 'disconnected')
         assert.ok(event.type === 'disconnected')
         assert.match(event.cause.message, cause)
@@ -354,7 +298,7 @@ describe('a client among faults', () => {
         url: simulator.url,
         ca: simulator.authority.certificatePem,
         pem,
-        notification,
+        notification: NOTIFICATION,
       }
       const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
         env: { ...process.env, INPUT: JSON.stringify(input) },

@@ -2,62 +2,31 @@ import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, it } from 'node:test'
 import {
   ApnsClient,
-  type ApnsClientOptions,
-  type ClientEvent,
   ConnectLimiter,
-  type Credential,
   CredentialRefusedError,
   NotProcessedError,
   readCertificate,
   readSigningKey,
   type SendResult,
 } from '@apnsd/apns'
-import { Simulator } from '@apnsd/simulator'
-import { EventLog } from '../support/event-log.ts'
+import type { Simulator } from '@apnsd/simulator'
+import { apnsIdOf, ClientStage, NOTIFICATION } from '../support/client-stage.ts'
 import { missing } from '../support/system-parts.ts'
 import { TcpGate } from '../support/tcp-gate.ts'
 import { startTlsRefuser } from '../support/tls-refuser.ts'
 
-const TOPIC = 'com.example.app'
-const notification = {
-  deviceToken: 'ab'.repeat(32),
-  payload: '{"aps":{"alert":"hi"}}',
-  topic: TOPIC,
-  pushType: 'alert',
-} as const
 const STREAM_LIMIT = 5
 
-const apnsIdOf = (index: number): string =>
-  `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`
-
 describe('the pool of a client', () => {
+  let stage: ClientStage
   let simulator: Simulator
-  let certificate: Credential
-  const clients: ApnsClient[] = []
 
   before(async () => {
-    simulator = await Simulator.start({ streamLimit: STREAM_LIMIT })
-    certificate = readCertificate(simulator.issueCertificate({ topic: TOPIC }).pem, Date.now())
+    stage = await ClientStage.open({ streamLimit: STREAM_LIMIT })
+    simulator = stage.simulator
   })
-  after(() => simulator.close())
-  afterEach(async () => {
-    simulator.clearScript()
-    simulator.clearNotifications()
-    await Promise.all(clients.splice(0).map((client) => client.close(0)))
-  })
-
-  function createClient(options: Partial<ApnsClientOptions> = {}) {
-    const events = new EventLog<ClientEvent>()
-    const client = new ApnsClient({
-      url: simulator.url,
-      credential: certificate,
-      ca: [simulator.authority.certificatePem],
-      onEvent: (event) => events.push(event),
-      ...options,
-    })
-    clients.push(client)
-    return { client, events }
-  }
+  after(() => stage.close())
+  afterEach(() => stage.reset())
 
   /** Submits without end until told to stop; each settled notification makes place for another. */
   function keepBusy(client: ApnsClient, atOnce: number) {
@@ -69,7 +38,7 @@ describe('the pool of a client', () => {
       sent += 1
       client.submit({
         length: 1,
-        take: () => ({ ...notification, apnsId }),
+        take: () => ({ ...NOTIFICATION, apnsId }),
         settled: (_index, result) => {
           results.push(result)
           if (!isOver) submitOne()
@@ -91,7 +60,7 @@ describe('the pool of a client', () => {
 
   it('grows while all its connections are full and more waits, up to its bound', async () => {
     simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
-    const { client, events } = createClient({ maxConnections: 3 })
+    const { client, events } = stage.createClient({ maxConnections: 3 })
     const work = keepBusy(client, 10 * STREAM_LIMIT)
     await events.until((event) => event.type === 'connected' && event.connections === 3)
     // all of them are full now: whatever comes, there is no fourth
@@ -105,7 +74,7 @@ describe('the pool of a client', () => {
 
   it('keeps to one connection while that has room', async () => {
     simulator.play({ rules: [{ do: { type: 'delay', ms: 20 } }] })
-    const { client, events } = createClient()
+    const { client, events } = stage.createClient()
     const work = keepBusy(client, STREAM_LIMIT)
     await simulator.waitForNotifications(10 * STREAM_LIMIT)
     await work.stop()
@@ -119,7 +88,7 @@ describe('the pool of a client', () => {
         { do: { type: 'delay', ms: 10 } },
       ],
     })
-    const { client } = createClient()
+    const { client } = stage.createClient()
     const work = keepBusy(client, 20)
     await simulator.waitForNotifications(30)
     assert.equal(client.connections, 1)
@@ -127,9 +96,8 @@ describe('the pool of a client', () => {
   })
 
   it('waits for the answer to its first request, where that is all the peer allows', async () => {
-    const { key, keyId, teamId } = simulator.issueKey()
     simulator.play({ rules: [{ times: 1, do: { type: 'delay', ms: 150 } }] })
-    const { client, events } = createClient({ credential: readSigningKey(key, keyId, teamId) })
+    const { client, events } = stage.createClient({ credential: stage.issueKey() })
     const work = keepBusy(client, 10 * STREAM_LIMIT)
     await simulator.waitForNotifications(1)
     // longer than it takes to grow, with all the rest waiting
@@ -140,18 +108,18 @@ describe('the pool of a client', () => {
 
   it('shrinks when less is to be done, and never below one', async () => {
     simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
-    const { client, events } = createClient({ maxConnections: 3, shrinkIntervalMs: 300 })
+    const { client, events } = stage.createClient({ maxConnections: 3, shrinkIntervalMs: 300 })
     const work = keepBusy(client, 10 * STREAM_LIMIT)
     await events.until((event) => event.type === 'connected' && event.connections === 3)
     await work.stop()
     await events.until((event) => event.type === 'retired' && event.connections === 1)
     assert.equal(client.connections, 1)
-    assert.equal((await client.send(notification)).type, 'accepted')
+    assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
   })
 
   it('goes on over the others when one connection ends', async () => {
     simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
-    const { client, events } = createClient({ maxConnections: 2 })
+    const { client, events } = stage.createClient({ maxConnections: 2 })
     const work = keepBusy(client, 10 * STREAM_LIMIT)
     await events.until((event) => event.type === 'connected' && event.connections === 2)
     simulator.play({
@@ -173,11 +141,10 @@ describe('the pool of a client', () => {
 
   it('changes its credential live: a new connection first, then the old one drains, and nothing is lost', async () => {
     simulator.play({ rules: [{ do: { type: 'delay', ms: 10 } }] })
-    const { client, events } = createClient({ maxConnections: 1 })
+    const { client, events } = stage.createClient({ maxConnections: 1 })
     const work = keepBusy(client, 2 * STREAM_LIMIT)
     await simulator.waitForNotifications(1)
-    const { key, keyId, teamId } = simulator.issueKey()
-    await client.useCredential(readSigningKey(key, keyId, teamId))
+    await client.useCredential(stage.issueKey())
     await simulator.waitForNotifications(simulator.notifications().length + 4 * STREAM_LIMIT)
     const results = await work.stop()
     assert.ok(results.every(({ type }) => type === 'accepted'))
@@ -192,11 +159,11 @@ describe('the pool of a client', () => {
   })
 
   it('uses another credential at once where it has no connection', async () => {
-    const { key, keyId, teamId } = simulator.issueKey()
+    const { key, teamId } = simulator.issueKey()
     const stranger = readSigningKey(key, 'STRANGER00', teamId)
-    const { client } = createClient({ credential: stranger })
-    await client.useCredential(readSigningKey(key, keyId, teamId))
-    assert.equal((await client.send(notification)).type, 'accepted')
+    const { client } = stage.createClient({ credential: stranger })
+    await client.useCredential(stage.issueKey())
+    assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
   })
 
   it('goes on with the old certificate when the new one is refused in the handshake', {
@@ -205,21 +172,21 @@ describe('the pool of a client', () => {
     const refuser = await startTlsRefuser(simulator)
     const gate = await TcpGate.open(Number(new URL(simulator.url).port))
     try {
-      const { client, events } = createClient({ url: `https://127.0.0.1:${gate.port}` })
-      await client.send(notification)
+      const { client, events } = stage.createClient({ url: `https://127.0.0.1:${gate.port}` })
+      await client.send(NOTIFICATION)
       gate.redirect(refuser.port)
       const { pem } = simulator.issueCertificate({ topic: 'com.example.other' })
       const other = readCertificate(pem, Date.now())
       await assert.rejects(client.useCredential(other), CredentialRefusedError)
       assert.equal(client.connections, 1)
       assert.ok(!events.all.some(({ type }) => type === 'refused'))
-      assert.equal((await client.send(notification)).type, 'accepted')
+      assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
       // a later connection is made with the old one, too: the other is not good for this topic
       gate.redirect(Number(new URL(simulator.url).port))
       simulator.play([{ times: 1, do: { type: 'goaway', lastStream: 'this' } }])
-      await client.send(notification)
+      await client.send(NOTIFICATION)
       await events.until(({ type }) => type === 'disconnected')
-      assert.equal((await client.send(notification)).type, 'accepted')
+      assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
     } finally {
       gate.close()
       refuser.stop()
@@ -235,18 +202,18 @@ describe('the pool of a client', () => {
       }
     }
     const limiter = new OneAtATime()
-    const pair = [createClient({ limiter }), createClient({ limiter })]
+    const pair = [stage.createClient({ limiter }), stage.createClient({ limiter })]
     await Promise.all(pair.map(({ client }) => client.connect()))
     assert.equal(turns, 2)
   })
 
   it('lets whoever sends wait for room, so that no more than a bound lies in memory', async () => {
-    const { client } = createClient({ maxWaiting: 10, maxConnections: 1 })
+    const { client } = stage.createClient({ maxWaiting: 10, maxConnections: 1 })
     let most = 0
     const answers: Promise<unknown>[] = []
     for (let n = 0; n < 200; n += 1) {
       await client.room()
-      answers.push(client.send(notification))
+      answers.push(client.send(NOTIFICATION))
       most = Math.max(most, client.waiting)
     }
     await Promise.all(answers)
@@ -255,7 +222,7 @@ describe('the pool of a client', () => {
   })
 
   it('gives back what found no connection in time, and never later than what was asked', async () => {
-    const { client } = createClient({
+    const { client } = stage.createClient({
       url: 'https://127.0.0.1:1',
       waitTimeoutMs: 50,
       random: () => 0,
@@ -263,10 +230,10 @@ describe('the pool of a client', () => {
     const submitted = Promise.withResolvers<SendResult>()
     client.submit({
       length: 1,
-      take: () => ({ ...notification, apnsId: apnsIdOf(1) }),
+      take: () => ({ ...NOTIFICATION, apnsId: apnsIdOf(1) }),
       settled: (_index, result) => submitted.resolve(result),
     })
-    await assert.rejects(client.send(notification), (error) => {
+    await assert.rejects(client.send(NOTIFICATION), (error) => {
       assert.ok(error instanceof NotProcessedError)
       assert.match(error.message, /50 ms/)
       return true
