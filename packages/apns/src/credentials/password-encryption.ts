@@ -114,22 +114,22 @@ export function decryptByAlgorithm(
   if (pbes1 !== undefined) {
     const { cipher, hash } = pbes1
     const { salt, rounds } = decodeSaltAndRounds(parameters)
-    budget.spendOnPkcs5Key(rounds, cipher.keyBytes, hash)
+    budget.spendOnRounds(rounds, cipher.keyBytes, hash)
     // key and IV are what the hash gives, one after the other [RFC 8018 §6.1]
     const derived = derivePbkdf1(hash, passphrase.bytes, salt, rounds)
     const iv = derived.subarray(cipher.keyBytes, cipher.keyBytes + OLD_BLOCK_BYTES)
-    return decryptBlocks(cipher, derived.subarray(0, cipher.keyBytes), iv, encrypted)
+    return decryptBlocks(cipher, derived.subarray(0, cipher.keyBytes), iv, encrypted, budget)
   }
   const cipher = PKCS12_CIPHERS[id]
   if (cipher === undefined)
     throw new CredentialError('encryption-unsupported', unknownText('encryption', id))
   const { salt, rounds } = decodeSaltAndRounds(parameters)
   const derive = (purpose: number, bytes: number): Buffer => {
-    budget.spendOnPkcs12Key(rounds, bytes, 'sha1')
+    budget.spendOnRounds(rounds, bytes, 'sha1')
     return derivePkcs12Key(passphrase.text, salt, purpose, rounds, bytes, 'sha1')
   }
   const key = derive(DERIVE_KEY, cipher.keyBytes)
-  return decryptBlocks(cipher, key, derive(DERIVE_IV, OLD_BLOCK_BYTES), encrypted)
+  return decryptBlocks(cipher, key, derive(DERIVE_IV, OLD_BLOCK_BYTES), encrypted, budget)
 }
 
 /** `SEQUENCE { salt OCTET STRING, iterations INTEGER }` */
@@ -159,7 +159,7 @@ function decryptByPbes2(
     cipher.keyBytes,
     budget,
   )
-  return decryptBlocks(cipher, key, contentOf(iv, TAG_OCTET_STRING, 'an IV'), encrypted)
+  return decryptBlocks(cipher, key, contentOf(iv, TAG_OCTET_STRING, 'an IV'), encrypted, budget)
 }
 
 /**
@@ -180,7 +180,7 @@ export function deriveByAlgorithm(
   // what may follow: the key's length, which the cipher says as well, and the HMAC, SHA-1's where it is left out
   const last = decodeDerElements(contentOf(parameters, TAG_SEQUENCE, 'PBKDF2')).at(-1)
   const hash = last?.tag === TAG_SEQUENCE ? hashOfHmac(decodeAlgorithm(last)) : 'sha1'
-  budget.spendOnPkcs5Key(rounds, keyBytes, hash)
+  budget.spendOnNativeRounds(rounds, keyBytes, hash)
   return pbkdf2Sync(passphrase, salt, rounds, keyBytes, hash)
 }
 
@@ -237,6 +237,7 @@ export function decryptPem(
   { cipher: name, iv }: PemEncryption,
   encrypted: Uint8Array,
   passphrase: Passphrase,
+  budget: WorkBudget,
 ): Buffer | null {
   const cipher = PEM_CIPHERS[name]
   if (cipher === undefined)
@@ -249,7 +250,7 @@ export function decryptPem(
     digest = hash.update(iv.subarray(0, OLD_BLOCK_BYTES)).digest()
     key = Buffer.concat([key, digest])
   }
-  return decryptBlocks(cipher, key.subarray(0, cipher.keyBytes), iv, encrypted)
+  return decryptBlocks(cipher, key.subarray(0, cipher.keyBytes), iv, encrypted, budget)
 }
 
 function decryptBlocks(
@@ -257,8 +258,12 @@ function decryptBlocks(
   key: Buffer,
   iv: Uint8Array,
   encrypted: Uint8Array,
+  budget: WorkBudget,
 ): Buffer | null {
-  if (name === 'rc2') return decryptRc2(key, keyBytes * 8, iv, encrypted)
+  if (name === 'rc2') {
+    budget.spendOnCipher(encrypted.length)
+    return decryptRc2(key, keyBytes * 8, iv, encrypted)
+  }
   // DES with one key or two is triple DES with the same ones again
   const isDes = name === 'des'
   const whole = isDes ? Buffer.concat([key, key, key]).subarray(0, 3 * OLD_BLOCK_BYTES) : key

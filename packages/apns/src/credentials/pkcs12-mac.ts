@@ -86,7 +86,7 @@ function deriveKey(
       'encryption-unsupported',
       `Its MAC is none that is read here (${algorithm.id.slice(0, 100)}).`,
     )
-  budget.spendOnPkcs12Key(rounds, bytes, hash)
+  budget.spendOnRounds(rounds, bytes, hash)
   return { hash, key: derivePkcs12Key(text, salt, DERIVE_MAC_KEY, rounds, bytes, hash) }
 }
 

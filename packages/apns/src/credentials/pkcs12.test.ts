@@ -481,6 +481,18 @@ describe('openPkcs12, with files that no tool writes', () => {
     )
   })
 
+  it('does not decrypt in JavaScript what is too long for a credential', () => {
+    const rc2 = sequence(
+      objectIdentifier('1.2.840.113549.1.12.1.6'),
+      sequence(octets(Buffer.alloc(8)), integer(1)),
+    )
+    const long = bag(SHROUDED_KEY, sequence(rc2, octets(Buffer.alloc(252_000))))
+    assert.equal(
+      codeOf(() => open(pfx(safeOf(long)), PASSPHRASE)),
+      'encryption-unsupported',
+    )
+  })
+
   it('says so where a file is guarded or encrypted for the holder of a key', () => {
     const signed = '1.2.840.113549.1.7.2'
     const enveloped = '1.2.840.113549.1.7.3'

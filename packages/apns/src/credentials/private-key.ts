@@ -93,7 +93,7 @@ function decrypt(
   passphrase: Passphrase,
   budget: WorkBudget,
 ): Buffer | null {
-  if (encryption !== null) return decryptPem(encryption, encrypted, passphrase)
+  if (encryption !== null) return decryptPem(encryption, encrypted, passphrase, budget)
   try {
     // EncryptedPrivateKeyInfo ::= SEQUENCE { algorithm, OCTET STRING } [RFC 5208 §6]
     const outer = contentOf(decodeFirstDerElement(encrypted), TAG_SEQUENCE, 'an encrypted key')

@@ -1,7 +1,7 @@
 import { CredentialError } from '../errors.ts'
 
 /**
- * What one credential may cost, in rounds of SHA-1 or SHA-256 in JavaScript, about 3 µs each (docs/decisions/0013). The
+ * What one credential may cost, in rounds of SHA-1 or SHA-256 in JavaScript, 2 to 3 µs each (docs/decisions/0013). The
  * slowest files that writers make by themselves, those of NSS and GnuTLS, have 600 000 rounds for the MAC, and may have
  * to be tried twice where there is no passphrase.
  */
@@ -9,6 +9,9 @@ const MAX_WORK = 1_500_000
 
 /** How many rounds that node:crypto does, or units of scrypt, take as long as one in JavaScript. */
 const NATIVE_ROUNDS = 8
+
+/** How many rounds take as long as decrypting one byte by RC2. */
+const CIPHER_ROUNDS = 6
 
 /** What OpenSSL itself takes at most. */
 const MAX_SCRYPT_BYTES = 32 * 1024 * 1024
@@ -31,21 +34,34 @@ export class WorkBudget {
   #left = MAX_WORK
 
   /**
-   * Pays for a key as PKCS#12 derives it, in JavaScript.
+   * Pays for rounds of a hash in JavaScript.
+   * @param bytes how many bytes they are to give: those that one hash does not give take the rounds again
    * @throws {CredentialError} encryption-unsupported where the budget does not suffice
    */
-  spendOnPkcs12Key(rounds: number, keyBytes: number, hash: string): void {
-    const { bytes = 1, weight = 1 } = HASHES[hash] ?? {}
-    this.#spend(rounds, Math.ceil(keyBytes / bytes) * weight)
+  spendOnRounds(rounds: number, bytes: number, hash: string): void {
+    this.#spend(rounds, costOfRound(bytes, hash))
   }
 
   /**
-   * Pays for a key as PKCS#5 derives it, in node:crypto.
+   * Pays for rounds of a hash that node:crypto does by itself.
    * @throws {CredentialError} encryption-unsupported where the budget does not suffice
    */
-  spendOnPkcs5Key(rounds: number, keyBytes: number, hash: string): void {
-    const { bytes = 1, weight = 1 } = HASHES[hash] ?? {}
-    this.#spend(rounds, (Math.ceil(keyBytes / bytes) * weight) / NATIVE_ROUNDS)
+  spendOnNativeRounds(rounds: number, bytes: number, hash: string): void {
+    this.#spend(rounds, costOfRound(bytes, hash) / NATIVE_ROUNDS)
+  }
+
+  /**
+   * Pays for decrypting in JavaScript.
+   * @throws {CredentialError} encryption-unsupported where the budget does not suffice
+   */
+  spendOnCipher(bytes: number): void {
+    const cost = bytes * CIPHER_ROUNDS
+    if (cost > this.#left)
+      throw new CredentialError(
+        'encryption-unsupported',
+        `Its ${bytes} encrypted bytes are more than is decrypted for a credential.`,
+      )
+    this.#left -= cost
   }
 
   /**
@@ -71,4 +87,9 @@ export class WorkBudget {
       )
     this.#left -= rounds * costOfRound
   }
+}
+
+function costOfRound(wantedBytes: number, hash: string): number {
+  const { bytes = 1, weight = 1 } = HASHES[hash] ?? {}
+  return Math.ceil(wantedBytes / bytes) * weight
 }
