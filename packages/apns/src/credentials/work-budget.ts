@@ -74,18 +74,18 @@ export class WorkBudget {
     return MAX_SCRYPT_BYTES
   }
 
-  #spend(rounds: number, costOfRound: number): void {
+  #spend(rounds: number, costEach: number): void {
     if (!(rounds >= 1))
       throw new CredentialError(
         'encryption-unsupported',
         `It is protected by ${rounds} rounds of key derivation, which is no protection and no number that is used.`,
       )
-    if (rounds * costOfRound > this.#left)
+    if (rounds * costEach > this.#left)
       throw new CredentialError(
         'encryption-unsupported',
         `Its ${rounds} rounds of key derivation are more work than is done for a credential.`,
       )
-    this.#left -= rounds * costOfRound
+    this.#left -= rounds * costEach
   }
 }
 
