@@ -40,6 +40,22 @@ describe('ApnsClient against the simulator', () => {
     assert.equal(taken.headers['authorization'], undefined)
   })
 
+  it('writes a payload as JSON, and takes the topic from the certificate', async () => {
+    const { deviceToken } = NOTIFICATION
+    const client = createClient()
+    const payload = { aps: { alert: 'Grüße 👋' } }
+    await client.send({ deviceToken, pushType: 'alert', payload })
+    await client.send({ deviceToken, pushType: 'voip', payload: Buffer.from('{"aps":{}}') })
+    const [alert, voip] = simulator.notifications()
+    assert.deepEqual(alert?.payload, payload)
+    assert.equal(alert.headers['apns-topic'], TOPIC)
+    assert.match(alert.apnsId, /^[0-9a-f]{8}-/)
+    assert.deepEqual(voip?.payload, { aps: {} })
+    assert.equal(voip.headers['apns-topic'], `${TOPIC}.voip`)
+    const withKey = createClient({ credential: stage.issueKey() })
+    await assert.rejects(withKey.send({ deviceToken, pushType: 'alert', payload }), /the topic/)
+  })
+
   it('sends with a provider token, first one alone and then many at a time', async () => {
     const client = createClient({ credential: stage.issueKey() })
     const results = await stage.submit(client, 500)
