@@ -193,6 +193,36 @@ describe('the pool of a client', () => {
     }
   })
 
+  it('says that it is closed to whoever wants to connect or change something', async () => {
+    const { client } = stage.createClient()
+    await client.connect()
+    await client.close()
+    await assert.rejects(client.connect(), { code: 'connect-failed' })
+    await assert.rejects(client.useCredential(stage.issueKey()), { code: 'connect-failed' })
+    await assert.rejects(client.send(NOTIFICATION), NotProcessedError)
+    await client.close()
+  })
+
+  it('that was refused says so, until it is given a credential that is taken', {
+    skip: missing('python3'),
+  }, async () => {
+    const refuser = await startTlsRefuser(simulator)
+    const gate = await TcpGate.open(refuser.port)
+    try {
+      const { client, events } = stage.createClient({ url: `https://127.0.0.1:${gate.port}` })
+      await assert.rejects(client.connect(), CredentialRefusedError)
+      await assert.rejects(client.connect(), CredentialRefusedError)
+      await assert.rejects(client.send(NOTIFICATION), NotProcessedError)
+      assert.equal(events.all.filter(({ type }) => type === 'refused').length, 1)
+      gate.redirect(Number(new URL(simulator.url).port))
+      await client.useCredential(stage.issueKey())
+      assert.equal((await client.send(NOTIFICATION)).type, 'accepted')
+    } finally {
+      gate.close()
+      refuser.stop()
+    }
+  })
+
   it('takes its turn among all clients of the process that share a limiter', async () => {
     let turns = 0
     class OneAtATime extends ConnectLimiter {

@@ -98,6 +98,8 @@ export class ConnectionPool<Stream extends RequestStream> {
   #shrinkTimer: NodeJS.Timeout | undefined
   #peakOpenRequests = 0
   #connected = Promise.withResolvers<void>()
+  /** Why nothing is sent any more, once that is so. */
+  #over: Error | null = null
   #closed: PromiseWithResolvers<void> | null = null
 
   constructor(options: PoolOptions, events: PoolEvents<Stream>) {
@@ -150,6 +152,7 @@ export class ConnectionPool<Stream extends RequestStream> {
    * @throws {ConnectError} the pool was closed first
    */
   connect(): Promise<void> {
+    if (this.#over !== null) return Promise.reject(this.#over)
     const { promise } = this.#connected
     // whoever waits now should not wait out a long back-off: the next attempt comes within the first step of it
     if (this.#state === 'idle' || this.#state === 'backingOff')
@@ -165,10 +168,12 @@ export class ConnectionPool<Stream extends RequestStream> {
    * @throws {ConnectError} the pool was closed first, or another setup came
    */
   use(setup: ConnectionSetup): Promise<void> {
+    if (this.#state === 'closed') return Promise.reject(new ConnectError('the client was closed'))
     const from = this.#swap?.from ?? this.#setup
     this.#endSwap(new ConnectError('another credential took its place'))
     this.#setup = setup
     if (this.#state === 'refused') {
+      this.#over = null
       this.#connected = Promise.withResolvers()
       this.#state = 'idle'
     }
@@ -203,6 +208,7 @@ export class ConnectionPool<Stream extends RequestStream> {
     clearInterval(this.#shrinkTimer)
     this.#stopGrowth()
     const cause = new ConnectError('the client was closed')
+    this.#over = cause
     this.#rejectConnected(cause)
     this.#endSwap(cause)
     this.#abandonDials(cause.message)
@@ -352,6 +358,7 @@ export class ConnectionPool<Stream extends RequestStream> {
     this.#endSwap(cause)
     this.#abandonDials(cause.message)
     this.#state = 'refused'
+    this.#over = cause
     this.#rejectConnected(cause)
     this.#events.event({ type: 'refused', cause })
   }
