@@ -193,6 +193,24 @@ describe('the pool of a client', () => {
     }
   })
 
+  it('gives back in time, too, what was refused once and found no other connection', async () => {
+    const gate = await TcpGate.open(Number(new URL(simulator.url).port))
+    try {
+      simulator.play([{ times: 1, do: { type: 'goaway', lastStream: 'previous' } }])
+      const { client, events } = stage.createClient({
+        url: `https://127.0.0.1:${gate.port}`,
+        waitTimeoutMs: 100,
+        random: () => 1,
+      })
+      await client.connect()
+      gate.redirect(1) // nobody listens there
+      await assert.rejects(client.send(NOTIFICATION), { code: 'not-processed', message: /100 ms/ })
+      await events.until(({ type }) => type === 'disconnected')
+    } finally {
+      gate.close()
+    }
+  })
+
   it('says that it is closed to whoever wants to connect or change something', async () => {
     const { client } = stage.createClient()
     await client.connect()

@@ -56,14 +56,17 @@ const SWEEPS_WITHIN_WAIT_TIMEOUT = 10
 class Flight extends RequestStream {
   readonly source: NotificationSource
   readonly index: number
+  /** When it is given back if it still waits, as `performance.now()` has it; Infinity: its owner decides. */
+  readonly waitsUntilMs: number
   /** How often it went before. */
   readonly goes: number
   apnsId = ''
 
-  constructor(source: NotificationSource, index: number, goes: number) {
+  constructor(source: NotificationSource, index: number, waitsUntilMs: number, goes: number) {
     super()
     this.source = source
     this.index = index
+    this.waitsUntilMs = waitsUntilMs
     this.goes = goes
   }
 }
@@ -284,8 +287,7 @@ export class ApnsClient {
   #fill(connection: Connection<Flight>, count: number): void {
     for (let room = count; room > 0 && connection.takesMore; room -= 1) {
       const flight = this.#nextFlight()
-      if (flight === undefined) return
-      this.#sendFlight(connection, flight)
+      if (flight === undefined || !this.#sendFlight(connection, flight)) return
     }
   }
 
@@ -297,26 +299,34 @@ export class ApnsClient {
     }
     const head = this.#fresh.first
     if (head === undefined) return undefined
-    const flight = new Flight(head.source, head.next, 0)
+    const flight = new Flight(head.source, head.next, head.waitsUntilMs, 0)
     head.next += 1
     if (head.next >= head.source.length) this.#fresh.shift()
     this.#waitingCount -= 1
     return flight
   }
 
-  #sendFlight(connection: Connection<Flight>, flight: Flight): void {
+  /** @returns whether the connection may take more */
+  #sendFlight(connection: Connection<Flight>, flight: Flight): boolean {
     const notification = this.#take(flight)
     if (notification === null) {
       this.#settle(flight, { type: 'notProcessed', cause: 'it was withdrawn' })
-      return
+      return true
     }
     const fault = findFault(notification)
     if (fault !== null) {
       this.#settle(flight, { type: 'invalid', cause: fault })
-      return
+      return true
     }
     flight.apnsId = notification.apnsId
-    connection.send(flight, notification)
+    if (connection.send(flight, notification)) return true
+    this.#sendAgain(flight)
+    return false
+  }
+
+  #sendAgain({ source, index, waitsUntilMs, goes }: Flight): void {
+    this.#again.push(new Flight(source, index, waitsUntilMs, goes + 1))
+    this.#waitingCount += 1
   }
 
   #onEnded(connection: Connection<Flight>, flight: Flight, end: StreamEnd, cause: string): void {
@@ -326,8 +336,7 @@ export class ApnsClient {
       this.#settle(flight, answer)
     } else if (end === 'notProcessed' && flight.goes < MAX_GOES && !this.#isOver()) {
       // sent when all that came with this is read: there may be room then
-      this.#again.push(new Flight(flight.source, flight.index, flight.goes + 1))
-      this.#waitingCount += 1
+      this.#sendAgain(flight)
     } else {
       this.#settle(flight, { type: end, cause })
     }
@@ -358,12 +367,20 @@ export class ApnsClient {
   /** Gives back what `send` was given and what found no connection in time. */
   #giveUpOverdue(): void {
     const now = performance.now()
-    const overdue = this.#fresh.takeWhere(({ waitsUntilMs }) => waitsUntilMs <= now)
+    const isOverdue = ({ waitsUntilMs }: { waitsUntilMs: number }): boolean => waitsUntilMs <= now
     const cause = `no connection took it within ${this.#waitTimeoutMs} ms`
-    for (const waiting of overdue) {
-      this.#waitingCount -= waiting.source.length - waiting.next
-      this.#settleRest(waiting, { type: 'notProcessed', cause })
+    const result: SendResult = { type: 'notProcessed', cause }
+    for (const flight of this.#again.takeWhere(isOverdue)) {
+      this.#waitingCount -= 1
+      this.#settle(flight, result)
     }
+    for (const waiting of this.#fresh.takeWhere(isOverdue)) {
+      this.#waitingCount -= waiting.source.length - waiting.next
+      this.#settleRest(waiting, result)
+    }
+    if (this.#waitingCount > 0) return
+    clearInterval(this.#sweep)
+    this.#sweep = undefined
   }
 
   #settleRest({ source, next }: Waiting, result: SendResult): void {

@@ -154,18 +154,19 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   }
 
   /**
-   * Sends one notification, in which `findFault` finds none. Call only while there is {@link room}; `ended` is told
-   * of `stream` once.
+   * Sends one notification, in which `findFault` finds none, where there is {@link room}; `ended` is told of `stream` once.
+   * @returns false where the connection has ended meanwhile: nothing was sent then, and `ended` will not be told
    */
-  send(stream: Stream, notification: ApnsNotification): void {
+  send(stream: Stream, notification: ApnsNotification): boolean {
     const session = this.#session
-    if (session === null) throw new Error('a notification on a connection that is not open')
+    if (session === null) return false
     if (this.#heldToken !== null && this.#providerTokens !== null)
       this.#heldToken = this.#providerTokens.renew(this.#heldToken)
     this.#fields.set(notification, this.#heldToken === null ? null : this.#heldToken.authorization)
     stream.sentAtMs = Math.trunc(performance.now())
-    session.request(stream, this.#fields, notification.payload)
+    const isSent = session.request(stream, this.#fields, notification.payload)
     if (session.isRetireDue) this.retire()
+    return isSent
   }
 
   /** Apple called the provider token stale. @returns whether the next connection gets a fresh one */

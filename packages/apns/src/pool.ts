@@ -328,7 +328,8 @@ export class ConnectionPool<Stream extends RequestStream> {
     if (this.#dialling.delete(line)) {
       this.#onDialFailed(loss)
     } else if (this.#remove(line)) {
-      if (loss instanceof CredentialRefusedError) this.#onRefused(loss)
+      // where others go on with the same credential, it cannot be that
+      if (loss instanceof CredentialRefusedError && this.#lines.length === 0) this.#onRefused(loss)
       else this.#lose(loss, line.wasUseful)
     }
     this.#resolveIfClosed()

@@ -160,13 +160,13 @@ export class Http2Session<Stream extends RequestStream = RequestStream> {
   }
 
   /**
-   * Opens a stream and sends a request on it, its payload as far as the windows allow, the rest as they widen. To be
-   * called only while {@link isOpen}.
+   * Opens a stream and sends a request on it, its payload as far as the windows allow, the rest as they widen.
    * @param stream gets its identifier; `ended` is told of it once
    * @param payload not to be changed before the stream's end
+   * @returns false where it takes no request: nothing was sent then, and `ended` will not be told
    */
-  request(stream: Stream, fields: HeaderFields, payload: string | Uint8Array): void {
-    if (!this.isOpen) throw new Error('a request on a connection that takes none')
+  request(stream: Stream, fields: HeaderFields, payload: string | Uint8Array): boolean {
+    if (!this.isOpen) return false
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     const maxBytes = MAX_BLOCK_START_BYTES + fields.maxBytes
     // DATA with the whole payload mostly follows
@@ -179,6 +179,7 @@ export class Http2Session<Stream extends RequestStream = RequestStream> {
     this.#streams.add(stream)
     if (bytes.length > 0) this.#writePayload(stream, bytes)
     if (!this.#isFlushDue) this.#flushSoon()
+    return true
   }
 
   /** Gives a stream up: the peer is told, and the stream ends in doubt for `cause`. */
