@@ -7,6 +7,7 @@ import forge from 'node-forge'
 import { missing } from '../../../../test/support/system-parts.ts'
 import { CredentialError } from '../errors.ts'
 import { readCertificate } from './certificate.ts'
+import { decodeDerElements, decodeFirstDerElement } from './der.ts'
 import { parsePem } from './pem.ts'
 import { openPkcs12, type Pkcs12Contents } from './pkcs12.ts'
 import { context0, der, integer, objectIdentifier, octets, sequence } from './testing/encode-der.ts'
@@ -192,9 +193,16 @@ describe('openPkcs12, with files that OpenSSL writes', { skip: missing('openssl'
     }
   })
 
+  /** OpenSSL's own -nomac leaves the certificate unencrypted. */
+  function withoutMac(file: Uint8Array): Buffer {
+    const [version, safe] = decodeDerElements(decodeFirstDerElement(file).content)
+    assert.ok(version && safe)
+    return sequence(der(version.tag, version.content), der(safe.tag, safe.content))
+  }
+
   it('reads a file without a MAC, and takes what it cannot open for a wrong passphrase', () => {
     for (const args of [[], LEGACY_RC2, TRIPLE_DES]) {
-      const file = write(PASSPHRASE, ['-nomac', ...args])
+      const file = withoutMac(write(PASSPHRASE, args))
       assertPair(open(file, PASSPHRASE))
       for (let attempt = 0; attempt < 20; attempt += 1)
         assert.equal(
@@ -205,6 +213,17 @@ describe('openPkcs12, with files that OpenSSL writes', { skip: missing('openssl'
         codeOf(() => open(file)),
         'passphrase-missing',
       )
+    }
+  })
+
+  it('knows a wrong passphrase also where, once in 256 times, it leaves something that looks padded', () => {
+    for (const only of ['-nokeys', '-nocerts']) {
+      const file = withoutMac(write(PASSPHRASE, ['-iter', '1', only]))
+      for (let attempt = 0; attempt < 3000; attempt += 1)
+        assert.equal(
+          codeOf(() => open(file, `wrong ${attempt}`)),
+          'passphrase-wrong',
+        )
     }
   })
 
@@ -486,9 +505,15 @@ describe('openPkcs12, with files that no tool writes', () => {
       objectIdentifier('1.2.840.113549.1.12.1.6'),
       sequence(octets(Buffer.alloc(8)), integer(1)),
     )
-    const long = bag(SHROUDED_KEY, sequence(rc2, octets(Buffer.alloc(252_000))))
+    const long = (bytes: number): Buffer =>
+      pfx(safeOf(bag(SHROUDED_KEY, sequence(rc2, octets(Buffer.alloc(bytes))))))
     assert.equal(
-      codeOf(() => open(pfx(safeOf(long)), PASSPHRASE)),
+      codeOf(() => open(long(252_000), PASSPHRASE)),
+      'encryption-unsupported',
+    )
+    // it would have to be tried in two forms of the passphrase
+    assert.equal(
+      codeOf(() => open(long(130_000), 'pässwörd')),
       'encryption-unsupported',
     )
   })
