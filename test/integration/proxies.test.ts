@@ -73,13 +73,13 @@ describe('a client behind a proxy', () => {
 
   /** What the client says of a proxy that makes no way. */
   async function failThrough(proxy: string, options: Partial<ApnsClientOptions> = {}) {
-    const before = simulator.connections().length
+    const madeBefore = simulator.connections().length
     const { client, events } = createClient(proxy, { random: () => 1, ...options })
     void client.connect().catch(() => undefined)
     const event = await events.until(({ type }) => type === 'disconnected')
     assert.ok(event.type === 'disconnected')
     assert.doesNotMatch(event.cause.message, /secret/)
-    assert.equal(simulator.connections().length, before)
+    assert.equal(simulator.connections().length, madeBefore)
     return event.cause.message
   }
 
