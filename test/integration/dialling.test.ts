@@ -124,6 +124,14 @@ describe('dialling', () => {
     assert.equal(address, '127.0.0.2')
   })
 
+  it('spreads dials that begin together, and counts them no longer than they last', async () => {
+    const port = await listen(createServerFor(HOST), '0.0.0.0')
+    const found = ['127.0.0.71', '127.0.0.72', '127.0.0.73', '127.0.0.74']
+    const together = await Promise.all(found.map(() => dialTo(port, { lookup: to(...found) })))
+    assert.deepEqual(new Set(together.map(({ address }) => address)), new Set(found))
+    assert.equal((await dialTo(port, { lookup: to(...found) })).address, found[0])
+  })
+
   it('takes families in turn, and what failed of late last', async () => {
     const found = ['10.0.0.1', '10.0.0.2', 'fd00::1', 'fd00::2'].map((address) => ({
       address,

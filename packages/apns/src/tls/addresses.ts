@@ -30,14 +30,20 @@ function hasFailed(address: string): boolean {
   return performance.now() - (failedAtMs.get(address) ?? Number.NEGATIVE_INFINITY) < FAILED_FOR_MS
 }
 
-/** Finds the addresses to try for a host, in order; an address stands for itself. */
+/**
+ * Finds the addresses to try for a host, in order; an address stands for itself.
+ * @param choose told of the first one in the same turn in which the order was made, so that no other dial makes its own
+ *   before it counts
+ */
 export async function findAddresses(
   host: string,
   lookup: Lookup,
   connectionsTo: (address: string) => number,
+  choose: (address: string) => void = () => undefined,
 ): Promise<string[]> {
-  if (isIP(host) !== 0) return [host]
-  return orderAddresses(await lookup(host), connectionsTo)
+  const ordered = isIP(host) !== 0 ? [host] : orderAddresses(await lookup(host), connectionsTo)
+  if (ordered[0] !== undefined) choose(ordered[0])
+  return ordered
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { TLSSocket } from 'node:tls'
+import { AddressUse } from '../address-use.ts'
 import { ConnectError } from '../errors.ts'
 import { findAddresses, type Lookup, noteFailed, systemLookup } from './addresses.ts'
 import { connectToAny, type FailedAttempt, NoAddressError, wordFor } from './connect-to-any.ts'
@@ -27,6 +28,9 @@ export interface DialledSocket {
   readonly address: string | null
 }
 
+/** The addresses that dials under way mean to use: those that begin together are to spread, too. */
+const UNDER_WAY = new AddressUse()
+
 /** What a socket says when the peer has gone, not when it does not like us. */
 const IS_GONE = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED'])
 
@@ -46,11 +50,27 @@ export async function dial(options: DialOptions): Promise<DialledSocket> {
 }
 
 async function dialDirectly(options: DialOptions, target: Target): Promise<DialledSocket> {
-  const { context, signal } = options
+  const meant: string[] = []
+  try {
+    const addresses = await addressesOf(options, target, (address) => {
+      meant.push(address)
+      UNDER_WAY.add(address)
+    })
+    return await tryInTurn(options, target, addresses)
+  } finally {
+    for (const address of meant) UNDER_WAY.remove(address)
+  }
+}
+
+async function tryInTurn(
+  { context, signal }: DialOptions,
+  target: Target,
+  addresses: readonly string[],
+): Promise<DialledSocket> {
   const failed: FailedAttempt[] = []
-  let addresses = await addressesOf(options, target)
-  while (addresses.length > 0) {
-    const { socket, address } = await connectOrExplain(addresses, target, failed, signal)
+  let left = addresses
+  while (left.length > 0) {
+    const { socket, address } = await connectOrExplain(left, target, failed, signal)
     try {
       return { socket: await context.secure(socket, target, 'h2', signal), address }
     } catch (error) {
@@ -58,7 +78,7 @@ async function dialDirectly(options: DialOptions, target: Target): Promise<Diall
       if (signal.aborted || !IS_GONE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
       noteFailed(address)
       failed.push({ address, cause: error as Error })
-      addresses = addresses.filter((other) => other !== address)
+      left = left.filter((other) => other !== address)
     }
   }
   throw unreachable(target, failed)
@@ -94,10 +114,12 @@ async function dialThrough(
 async function addressesOf(
   { lookup = systemLookup, connectionsTo = () => 0, signal }: DialOptions,
   { host }: Target,
+  choose?: (address: string) => void,
 ): Promise<string[]> {
   let addresses: string[]
   try {
-    addresses = await findAddresses(host, lookup, connectionsTo)
+    const useOf = (address: string): number => connectionsTo(address) + UNDER_WAY.countOf(address)
+    addresses = await findAddresses(host, lookup, useOf, choose)
   } catch (cause) {
     throw new ConnectError(
       `the name ${host} cannot be looked up: ${wordFor(cause as Error)}`,
