@@ -29,6 +29,19 @@ describe('StringCache', () => {
     )
   })
 
+  it('keeps a copy: a buffer that is used again does not change what it knows', () => {
+    const cache = new StringCache()
+    const bytes = Buffer.alloc(4)
+    for (const text of ['aXbc', 'aXbc', 'aYbc', 'aYbc', 'aXbc']) {
+      bytes.write(text, 'latin1')
+      assert.equal(cache.decode(bytes, 0, 4, false), text)
+    }
+    for (const text of ['410', '410', '429', '200', '410']) {
+      bytes.write(text, 'latin1')
+      assert.equal(cache.decode(bytes, 0, 3, false), text)
+    }
+  })
+
   it('tells the same octets apart by whether they are Huffman-coded', () => {
     const cache = new StringCache()
     const bytes = encode('www.example.com', true)

@@ -34,7 +34,8 @@ export class StringCache {
     if (cached?.huffman === huffman && equals(cached.octets, bytes, start, end)) return cached.text
     const text = huffman ? decodeHuffman(bytes, start, end) : decodeLatin1(bytes, start, end)
     if (this.#marks[slot] === mark && end - start <= MAX_BYTES)
-      this.#slots[slot] = { huffman, octets: bytes.slice(start, end), text }
+      // a copy: a Buffer's own `slice` is a view, and the reader uses its buffer again
+      this.#slots[slot] = { huffman, octets: new Uint8Array(bytes.subarray(start, end)), text }
     this.#marks[slot] = mark
     return text
   }
