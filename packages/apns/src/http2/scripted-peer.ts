@@ -276,3 +276,18 @@ export const FIELDS: FieldRecord = {
   ':path': '/3/device/ab',
   'apns-topic': 'a.b',
 }
+
+export const OK: FieldRecord = { ':status': '200' }
+
+/** A peer that has exchanged SETTINGS. */
+export const openPeer = (...settings: (readonly [number, number])[]): ScriptedPeer =>
+  new ScriptedPeer().open(...settings)
+
+export const typesOf = (ends: readonly { readonly type: string }[]): string[] =>
+  ends.map(({ type }) => type)
+
+/** How many bytes each DATA frame had, of what a session sent. */
+export const dataBytes = (frames: readonly string[]): number[] =>
+  frames
+    .filter((frame) => frame.startsWith('DATA'))
+    .map((frame) => (/\[(.*)\]/.exec(frame)?.[1] ?? '').replaceAll(' ', '').length / 2)

@@ -15,18 +15,19 @@ import {
   WINDOW_UPDATE,
 } from './frame-types.ts'
 import type { FrameWriter } from './frame-writer.ts'
-import { encodeFrame, type RecordedStream, ScriptedPeer } from './scripted-peer.ts'
+import {
+  dataBytes,
+  encodeFrame,
+  OK,
+  openPeer,
+  type RecordedStream,
+  ScriptedPeer,
+  typesOf,
+} from './scripted-peer.ts'
 
-const OK = { ':status': '200' }
 const none = new Uint8Array(0)
 /** A payload of four bytes that is right for RST_STREAM and WINDOW_UPDATE. */
 const word = Buffer.from([0, 0, 0, 1])
-const typesOf = (ends: readonly { type: string }[]) => ends.map(({ type }) => type)
-const open = (...settings: (readonly [number, number])[]) => new ScriptedPeer().open(...settings)
-const dataBytes = (frames: readonly string[]) =>
-  frames
-    .filter((frame) => frame.startsWith('DATA'))
-    .map((frame) => (/\[(.*)\]/.exec(frame)?.[1] ?? '').replaceAll(' ', '').length / 2)
 
 describe('the end of a session', () => {
   const faults: [string, string, Uint8Array][] = [
@@ -45,7 +46,7 @@ describe('the end of a session', () => {
   ]
   for (const [what, code, bytes] of faults)
     it(`comes with ${code} for ${what}, once, and leaves all in doubt`, async () => {
-      const peer = open()
+      const peer = openPeer()
       const ends = [peer.request(), peer.request()]
       await peer.sent()
       // what stands before it counts, what stands behind it does not
@@ -63,7 +64,7 @@ describe('the end of a session', () => {
     })
 
   it('does not come for PRIORITY on an idle stream, or for what HTTP/2 does not know', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.sendBytes(encodeFrame(PRIORITY, 0, 99, new Uint8Array(5)))
@@ -75,7 +76,7 @@ describe('the end of a session', () => {
   })
 
   it('comes with INTERNAL_ERROR where our own side throws', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.startRequest(() => {
       throw new Error('our mistake')
     })
@@ -92,7 +93,7 @@ describe('the end of a session', () => {
       (writer: FrameWriter) => writer.ping(new Uint8Array(8), false),
       (writer: FrameWriter) => writer.settings([]),
     ]) {
-      const peer = open()
+      const peer = openPeer()
       Object.defineProperty(peer.socket, 'writableLength', { value: 17 * 1024 * 1024 })
       peer.send(ask)
       assert.match((await peer.sent()).join(), /^GOAWAY 0 ENHANCE_YOUR_CALM/)
@@ -101,7 +102,7 @@ describe('the end of a session', () => {
 
   it('waits a second, no more, for a peer that does not read', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.socket.isStuck = true
@@ -116,7 +117,7 @@ describe('the end of a session', () => {
   })
 
   it('leaves in doubt an answer that was cut off', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.headers(1, OK, false)
     peer.data(1, '{"rea', false)
@@ -126,7 +127,7 @@ describe('the end of a session', () => {
   })
 
   it('tells of the socket’s error', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.socket.destroy(new Error('ECONNRESET'))
     await peer.sent()
@@ -135,7 +136,7 @@ describe('the end of a session', () => {
   })
 
   it('comes at once with destroy(), for the first cause given, and takes nothing in between', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.session.destroy(new Error('first'))
@@ -160,7 +161,7 @@ describe('the end of a session', () => {
       ['RST_STREAM 1 PROTOCOL_ERROR', (peer) => peer.headers(1, {}, true)],
     ]
     for (const [before, act] of ways) {
-      const peer = open()
+      const peer = openPeer()
       const ends: unknown[] = []
       const stream = peer.startRequest((end) => {
         ends.push(end)
@@ -178,7 +179,7 @@ describe('the end of a session', () => {
   })
 
   it('waits for payload that is held, too', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1])
     const ends = peer.request('xx')
     peer.session.close()
     await peer.sent()
@@ -204,7 +205,7 @@ describe('the end of a session', () => {
   })
 
   it('may be asked for by whoever hears of GOAWAY', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.onTold = (line) => {
       if (line.startsWith('goaway')) peer.session.close()
     }
@@ -217,7 +218,7 @@ describe('the end of a session', () => {
   })
 
   it('does not raise the last stream of a GOAWAY again', () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = [peer.request(), peer.request()]
     peer.send((writer) => writer.goaway(1, NO_ERROR, none))
     peer.send((writer) => writer.goaway(3, INTERNAL_ERROR, none))

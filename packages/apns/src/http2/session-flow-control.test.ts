@@ -7,12 +7,9 @@ import {
   SETTINGS_INITIAL_WINDOW_SIZE,
   SETTINGS_MAX_FRAME_SIZE,
 } from './frame-types.ts'
-import { encodeFrame, ScriptedPeer } from './scripted-peer.ts'
+import { encodeFrame, OK, openPeer, typesOf } from './scripted-peer.ts'
 
-const OK = { ':status': '200' }
 const DATA_LINE = /^DATA (\d+) \[(.*)\]( END_STREAM)? counts/
-const typesOf = (ends: readonly { type: string }[]) => ends.map(({ type }) => type)
-const open = (...settings: (readonly [number, number])[]) => new ScriptedPeer().open(...settings)
 
 /** `stream:bytes` of each DATA frame, with a `.` at the last of a stream. */
 function dataOf(frames: readonly string[]): string[] {
@@ -31,7 +28,7 @@ function textOf(frames: readonly string[]): string {
 
 describe('the flow control of a session', () => {
   it('cuts a payload at the peer’s MAX_FRAME_SIZE, at once where that grows', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request('x'.repeat(16_385))
     assert.deepEqual(dataOf(await peer.sent()), ['1:16384', '1:1.'])
     peer.send((writer) => writer.settings([[SETTINGS_MAX_FRAME_SIZE, 20_000]]))
@@ -40,7 +37,7 @@ describe('the flow control of a session', () => {
   })
 
   it('sends every byte of a payload once and in order, however the windows cut it', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 7])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 7])
     const payload = Array.from({ length: 3000 }, (_, n) => String.fromCharCode(n & 0xff)).join('')
     const bytes = Buffer.from(payload, 'latin1')
     peer.startRequest(() => undefined, bytes)
@@ -55,7 +52,7 @@ describe('the flow control of a session', () => {
   })
 
   it('sends megabytes in pieces where the windows allow it, none of them larger than the buffer', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 2 ** 31 - 1])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 2 ** 31 - 1])
     peer.send((writer) => writer.windowUpdate(0, 2 ** 30))
     const sizes: number[] = []
     const { onWritten } = peer.socket
@@ -72,7 +69,7 @@ describe('the flow control of a session', () => {
   })
 
   it('sends a payload that fills the window to the last byte', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request('x'.repeat(65_535))
     peer.request('')
     peer.request('y')
@@ -85,7 +82,7 @@ describe('the flow control of a session', () => {
   })
 
   it('sends what the connection holds in the order of the requests', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
     peer.request('x'.repeat(65_540))
     peer.request('yy')
     peer.request('zz')
@@ -100,7 +97,7 @@ describe('the flow control of a session', () => {
   })
 
   it('widens the windows of streams that wait by a larger INITIAL_WINDOW_SIZE', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 0])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 0])
     peer.request('xxxx')
     assert.deepEqual(dataOf(await peer.sent()), [])
     peer.send((writer) =>
@@ -113,7 +110,7 @@ describe('the flow control of a session', () => {
   })
 
   it('sends nothing on a window of 0 that was negative', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 10])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 10])
     peer.request('x'.repeat(11))
     await peer.sent()
     peer.send((writer) => writer.settings([[SETTINGS_INITIAL_WINDOW_SIZE, 0]]))
@@ -124,7 +121,7 @@ describe('the flow control of a session', () => {
   })
 
   it('ends the connection where INITIAL_WINDOW_SIZE makes a window overflow', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request('x'.repeat(65_535))
     const ends = peer.request('yy')
     await peer.sent()
@@ -136,7 +133,7 @@ describe('the flow control of a session', () => {
   })
 
   it('forgets what it held of a stream that has ended, and sends what waits behind it', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
     peer.request('x'.repeat(65_535))
     const reset = peer.request('yyy')
     const ends: unknown[] = []
@@ -154,7 +151,7 @@ describe('the flow control of a session', () => {
   })
 
   it('resets a stream whose answer came before its payload was sent, or the peer would keep it', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1])
     const ends = peer.request('xx')
     await peer.sent()
     peer.headers(1, { ':status': '413' }, true)
@@ -165,7 +162,7 @@ describe('the flow control of a session', () => {
   })
 
   it('gives back on both levels as much as answers took, padding included', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request()
     await peer.sent()
     peer.headers(1, OK, false)
@@ -188,7 +185,7 @@ describe('the flow control of a session', () => {
   })
 
   it('gives back to the connection what comes for streams that have ended', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request()
     peer.headers(1, OK, true)
     await peer.sent()

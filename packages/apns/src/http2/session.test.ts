@@ -7,18 +7,20 @@ import {
   SETTINGS_MAX_CONCURRENT_STREAMS,
   WINDOW_UPDATE,
 } from './frame-types.ts'
-import { encodeFrame, encodeInserted, OPENING, ScriptedPeer } from './scripted-peer.ts'
+import {
+  dataBytes,
+  encodeFrame,
+  encodeInserted,
+  OK,
+  OPENING,
+  openPeer,
+  ScriptedPeer,
+  typesOf,
+} from './scripted-peer.ts'
 
-const OK = { ':status': '200' }
 /** `:status: 200` as an index. */
 const STATUS_200 = Buffer.from([0x88])
 const none = new Uint8Array(0)
-const typesOf = (ends: readonly { type: string }[]) => ends.map(({ type }) => type)
-const open = (...settings: (readonly [number, number])[]) => new ScriptedPeer().open(...settings)
-const dataBytes = (frames: readonly string[]) =>
-  frames
-    .filter((frame) => frame.startsWith('DATA'))
-    .map((frame) => (/\[(.*)\]/.exec(frame)?.[1] ?? '').replaceAll(' ', '').length / 2)
 
 describe('a session', () => {
   it('opens with preface, SETTINGS and a wider window, acknowledges SETTINGS and tells of them', async () => {
@@ -31,7 +33,7 @@ describe('a session', () => {
   })
 
   it('writes a request whole, in one write, and a repeated field in one byte', async () => {
-    const peer = open()
+    const peer = openPeer()
     let writes = 0
     const { onWritten } = peer.socket
     peer.socket.onWritten = (bytes) => {
@@ -52,7 +54,7 @@ describe('a session', () => {
   })
 
   it('gives back an answer with its fields and its body, in however many frames', () => {
-    const peer = open()
+    const peer = openPeer()
     const [plain, rejected] = [peer.request(), peer.request()]
     peer.headers(3, { ':status': '400', 'apns-id': 'x' }, false)
     peer.headers(1, OK, true)
@@ -65,7 +67,7 @@ describe('a session', () => {
   })
 
   it('waits for the answer behind an interim one', () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.headers(1, { ':status': '103' }, false)
     assert.deepEqual(ends, [])
@@ -112,7 +114,7 @@ describe('a session', () => {
   ]
   for (const [what, fields, endStream] of malformed)
     it(`resets the stream of an answer ${what}, and goes on`, async () => {
-      const peer = open()
+      const peer = openPeer()
       const [broken, other] = [peer.request(), peer.request()]
       await peer.sent()
       peer.headers(1, fields, endStream)
@@ -123,7 +125,7 @@ describe('a session', () => {
     })
 
   it('resets the stream of DATA before HEADERS', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.send((writer) => writer.data(1, Buffer.from('x'), 0, 1, false))
@@ -132,7 +134,7 @@ describe('a session', () => {
   })
 
   it('takes REFUSED_STREAM for not processed, and any other reset for in doubt', () => {
-    const peer = open()
+    const peer = openPeer()
     const [refused, reset] = [peer.request(), peer.request()]
     peer.send((writer) => writer.rstStream(1, REFUSED_STREAM))
     peer.send((writer) => writer.rstStream(3, INTERNAL_ERROR))
@@ -141,7 +143,7 @@ describe('a session', () => {
   })
 
   it('gives back what is above the last stream of a GOAWAY, each time it is lowered, and takes nothing new', () => {
-    const peer = open()
+    const peer = openPeer()
     const [one, three, five] = [peer.request(), peer.request(), peer.request()]
     peer.send((writer) => writer.goaway(2 ** 31 - 1, NO_ERROR, Buffer.from('soon')))
     assert.deepEqual([one, three, five], [[], [], []])
@@ -156,7 +158,7 @@ describe('a session', () => {
   })
 
   it('splits a payload across the connection’s window, and sends what waits behind it in order', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
     peer.request('x'.repeat(70_000))
     peer.request('y')
     assert.equal(
@@ -170,7 +172,7 @@ describe('a session', () => {
   })
 
   it('keeps to a stream’s window, also where SETTINGS make it negative', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 10])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 10])
     peer.request('x'.repeat(30))
     assert.deepEqual(dataBytes(await peer.sent()), [10])
     peer.send((writer) => writer.settings([[SETTINGS_INITIAL_WINDOW_SIZE, 5]]))
@@ -183,14 +185,14 @@ describe('a session', () => {
   })
 
   it('lets a small payload pass one that waits for its own window', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 10])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 10])
     peer.request('x'.repeat(11))
     peer.request('y')
     assert.deepEqual(dataBytes(await peer.sent()), [10, 1])
   })
 
   it('ends the stream or the connection whose window overflows', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1])
     const ends = peer.request('xx')
     await peer.sent()
     peer.send((writer) => writer.windowUpdate(1, 2 ** 31 - 1))
@@ -202,7 +204,7 @@ describe('a session', () => {
   })
 
   it('gives the windows of long answers back', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.headers(1, { ':status': '500' }, false)
@@ -216,7 +218,7 @@ describe('a session', () => {
   })
 
   it('answers PING with the same bytes, and calls back for its own', async () => {
-    const peer = open()
+    const peer = openPeer()
     const opaque = Buffer.from('01234567')
     peer.send((writer) => writer.ping(opaque, false))
     let pongs = 0
@@ -231,7 +233,7 @@ describe('a session', () => {
   })
 
   it('ends a connection on which a frame names a stream that was never opened', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.headers(3, OK, true)
@@ -241,7 +243,7 @@ describe('a session', () => {
   })
 
   it('ignores what still comes for a stream that has ended', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.headers(1, OK, true)
     await peer.sent()
@@ -254,7 +256,7 @@ describe('a session', () => {
   })
 
   it('obeys the peer’s SETTINGS_HEADER_TABLE_SIZE', async () => {
-    const peer = open([SETTINGS_HEADER_TABLE_SIZE, 0])
+    const peer = openPeer([SETTINGS_HEADER_TABLE_SIZE, 0])
     peer.request()
     peer.request()
     const [first, , second] = await peer.sent()
@@ -265,7 +267,7 @@ describe('a session', () => {
   })
 
   it('refuses PUSH_PROMISE', async () => {
-    const peer = open()
+    const peer = openPeer()
     peer.request()
     await peer.sent()
     peer.sendBytes(Buffer.from('0000050504000000010000000288', 'hex'))
@@ -273,7 +275,7 @@ describe('a session', () => {
   })
 
   it('leaves in doubt what has no answer when the peer is gone', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.socket.emit('end')
     await peer.sent()
@@ -283,7 +285,7 @@ describe('a session', () => {
   })
 
   it('closes when the last answer is in, and says so', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     await peer.sent()
     peer.session.close()
@@ -295,7 +297,7 @@ describe('a session', () => {
   })
 
   it('tells the peer of a stream that is given up', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends: unknown[] = []
     const stream = peer.startRequest((end) => ends.push(end))
     assert.ok(stream !== null)
@@ -332,7 +334,7 @@ describe('the opening of a session', () => {
 
 describe('the answers of a session', () => {
   it('join what was cut within a character', () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.headers(1, OK, false)
     for (const text of ['a\xe2', '\x82', '\xac']) peer.data(1, text, false)
@@ -341,7 +343,7 @@ describe('the answers of a session', () => {
   })
 
   it('are cut off behind 16 KiB, and still come', () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = peer.request()
     peer.headers(1, OK, false)
     for (let n = 0; n < 3; n += 1) peer.data(1, String(n).repeat(10_000), n === 2)
@@ -351,7 +353,7 @@ describe('the answers of a session', () => {
   })
 
   it('come in any order', () => {
-    const peer = open()
+    const peer = openPeer()
     const [one, three] = [peer.request(), peer.request()]
     peer.headers(1, OK, false)
     peer.headers(3, { ':status': '410' }, false)
@@ -372,7 +374,7 @@ describe('the answers of a session', () => {
   ]
   for (const [what, fields, endStream] of behindTheAnswer)
     it(`are in doubt where ${what} came behind them`, async () => {
-      const peer = open()
+      const peer = openPeer()
       const [broken, other] = [peer.request(), peer.request()]
       await peer.sent()
       peer.headers(1, OK, false)
@@ -384,7 +386,7 @@ describe('the answers of a session', () => {
     })
 
   it('lose their stream alone to a frame that breaks its rules', async () => {
-    const peer = open()
+    const peer = openPeer()
     const [broken, other] = [peer.request(), peer.request()]
     await peer.sent()
     peer.sendBytes(encodeFrame(WINDOW_UPDATE, 0, 1, new Uint8Array(4)))
@@ -398,7 +400,7 @@ describe('the answers of a session', () => {
   })
 
   it('lose their stream alone to too many fields, and the table stays in step', async () => {
-    const peer = open()
+    const peer = openPeer()
     const [flood, other] = [peer.request(), peer.request()]
     await peer.sent()
     // 40 times 2000 bytes out of a block of 2 KiB
@@ -410,7 +412,7 @@ describe('the answers of a session', () => {
   })
 
   it('are decoded for streams that have ended, so that the table stays in step', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends: unknown[] = []
     const cancelled = peer.startRequest((end) => ends.push(end))
     const answered = peer.request()
@@ -423,7 +425,7 @@ describe('the answers of a session', () => {
   })
 
   it('come also from a peer that acknowledges our empty table and never says that it has one', async () => {
-    const peer = open()
+    const peer = openPeer()
     const ends = [peer.request(), peer.request()]
     await peer.sent()
     peer.send((writer) => writer.settingsAck())
@@ -434,7 +436,7 @@ describe('the answers of a session', () => {
   })
 
   it('find nothing in their table once the peer has acknowledged our SETTINGS', async () => {
-    const peer = open()
+    const peer = openPeer()
     const [obedient, other] = [peer.request(), peer.request()]
     peer.send((writer) => writer.settingsAck())
     peer.block(1, true, Buffer.from([0x20]), STATUS_200)
@@ -447,7 +449,7 @@ describe('the answers of a session', () => {
 
 describe('the requests of a session', () => {
   it('follow the peer’s table as it is emptied and filled again, within one SETTINGS too', async () => {
-    const peer = open()
+    const peer = openPeer()
     const blockBytes = async (): Promise<number> => {
       peer.request('')
       const line = (await peer.sent()).find((frame) => frame.startsWith('HEADERS')) ?? ''
@@ -473,7 +475,7 @@ describe('the requests of a session', () => {
   })
 
   it('go out in one write after the other where a turn asks for more than 64 KiB', async () => {
-    const peer = open([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
+    const peer = openPeer([SETTINGS_INITIAL_WINDOW_SIZE, 1_000_000])
     peer.send((writer) => writer.windowUpdate(0, 10_000_000))
     const sizes: number[] = []
     const { onWritten } = peer.socket
