@@ -221,6 +221,28 @@ describe('the pool of a client', () => {
     await client.close()
   })
 
+  it('goes on over the connections it has when another is refused the same certificate', {
+    skip: missing('python3'),
+  }, async () => {
+    const refuser = await startTlsRefuser(simulator)
+    const gate = await TcpGate.open(Number(new URL(simulator.url).port))
+    try {
+      simulator.play({ rules: [{ do: { type: 'delay', ms: 40 } }] })
+      const { client, events } = stage.createClient({ url: `https://127.0.0.1:${gate.port}` })
+      await client.connect()
+      gate.redirect(refuser.port)
+      const work = keepBusy(client, 10 * STREAM_LIMIT)
+      const lost = await events.until(({ type }) => type === 'disconnected')
+      assert.ok(lost.type === 'disconnected' && lost.cause instanceof CredentialRefusedError)
+      assert.equal(lost.connections, 1)
+      const results = await work.stop()
+      assert.ok(results.every(({ type }) => type === 'accepted'))
+    } finally {
+      gate.close()
+      refuser.stop()
+    }
+  })
+
   it('that was refused says so, until it is given a credential that is taken', {
     skip: missing('python3'),
   }, async () => {

@@ -68,7 +68,7 @@ type PoolState = 'idle' | 'connecting' | 'backingOff' | 'ready' | 'refused' | 'c
 /** Attempts to connect wait up to 1 s, 2 s, 4 s … 60 s, at random: Apple takes connection churn for an attack. [field] */
 const FIRST_BACKOFF_MS = 1000
 const LONGEST_BACKOFF_MS = 60_000
-/** So long all connections must be full, with more waiting, before there is one more. */
+/** So long all connections must be full, with more waiting, before there are more. */
 const GROW_AFTER_MS = 50
 /** Where the event loop is busier than this, another connection would find no time to be fed. */
 const BUSY_UTILIZATION = 0.9
@@ -328,16 +328,16 @@ export class ConnectionPool<Stream extends RequestStream> {
     if (this.#dialling.delete(line)) {
       this.#onDialFailed(loss)
     } else if (this.#remove(line)) {
-      // where others go on with the same credential, it cannot be that
-      if (loss instanceof CredentialRefusedError && this.#lines.length === 0) this.#onRefused(loss)
-      else this.#lose(loss, line.wasUseful)
+      if (!this.#refuseIfLast(loss)) this.#lose(loss, line.wasUseful)
     }
     this.#resolveIfClosed()
   }
 
   #onDialFailed(cause: Error): void {
-    if (cause instanceof CredentialRefusedError) {
-      this.#onRefused(cause)
+    if (this.#refuseIfLast(cause)) return
+    if (cause instanceof CredentialRefusedError && this.#swap !== null) {
+      this.#setup = this.#swap.from
+      this.#endSwap(cause)
       return
     }
     if (this.#lines.length === 0) {
@@ -349,19 +349,19 @@ export class ConnectionPool<Stream extends RequestStream> {
     this.#events.event({ type: 'disconnected', cause, connections: this.size, retryInMs })
   }
 
-  /** The peer turned the certificate away, in the handshake or, by TLS 1.3, just after it. */
-  #onRefused(cause: CredentialRefusedError): void {
-    if (this.#swap !== null && this.#lines.length > 0) {
-      this.#setup = this.#swap.from
-      this.#endSwap(cause)
-      return
-    }
+  /**
+   * Ends the pool's attempts where the peer turned the certificate away, in the handshake or, by TLS 1.3, just after it.
+   * @returns false where that is not why, or others go on with the same credential: then it cannot be that
+   */
+  #refuseIfLast(cause: Error): boolean {
+    if (!(cause instanceof CredentialRefusedError) || this.#lines.length > 0) return false
     this.#endSwap(cause)
     this.#abandonDials(cause.message)
     this.#state = 'refused'
     this.#over = cause
     this.#rejectConnected(cause)
     this.#events.event({ type: 'refused', cause })
+    return true
   }
 
   /** Takes a connection out of use, letting it end in its own time. */
