@@ -2,23 +2,27 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import {
   ApnsClient,
   type ApnsClientOptions,
   type ClientEvent,
+  ConnectError,
   type Credential,
   readCertificate,
   readProxy,
 } from '@apnsd/apns'
 import { Simulator } from '@apnsd/simulator'
+import { to } from '../support/dial-stage.ts'
 import { EventLog } from '../support/event-log.ts'
 import { freePort, waitForPort } from '../support/ports.ts'
+import { createHttpProxy, createHttpsProxy } from '../support/relay-proxy.ts'
 import { missing } from '../support/system-parts.ts'
+import { startTlsRefuser } from '../support/tls-refuser.ts'
 
 const notification = {
   deviceToken: 'ab'.repeat(32),
@@ -63,12 +67,16 @@ describe('a client behind a proxy', () => {
     return { client, events }
   }
 
-  /** Sends one notification through a proxy. @returns which address the client was told of */
-  async function sendThrough(proxy: string, options: Partial<ApnsClientOptions> = {}) {
+  /** Sends one notification through a proxy. @param address which the client is to tell that it leads to */
+  async function sendThrough(
+    proxy: string,
+    options: Partial<ApnsClientOptions> = {},
+    address: string | null = null,
+  ) {
     const { client, events } = createClient(proxy, options)
     assert.equal((await client.send(notification)).type, 'accepted')
     assert.equal(simulator.notifications().length, 1)
-    assert.partialDeepStrictEqual(events.all, [{ type: 'connected', address: null }])
+    assert.partialDeepStrictEqual(events.all, [{ type: 'connected', address }])
   }
 
   /** What the client says of a proxy that makes no way. */
@@ -78,15 +86,16 @@ describe('a client behind a proxy', () => {
     void client.connect().catch(() => undefined)
     const event = await events.until(({ type }) => type === 'disconnected')
     assert.ok(event.type === 'disconnected')
+    assert.ok(event.cause instanceof ConnectError)
     assert.doesNotMatch(event.cause.message, /secret/)
     assert.equal(simulator.connections().length, madeBefore)
     return event.cause.message
   }
 
-  async function listen(server: Server): Promise<number> {
+  async function listen(server: Server, address = '127.0.0.1'): Promise<number> {
     const sockets = new Set<Socket>()
     server.on('connection', (socket) => sockets.add(socket.on('error', () => undefined)))
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    await new Promise<void>((resolve) => server.listen(0, address, resolve))
     undo.push(() => {
       server.close()
       for (const socket of sockets) socket.destroy()
@@ -172,17 +181,33 @@ describe('a client behind a proxy', () => {
 
     it('lets it through, by address and by name, looked up here or there', async () => {
       const port = await startMicrosocks()
-      await sendThrough(`socks5://127.0.0.1:${port}`)
+      await sendThrough(`socks5://127.0.0.1:${port}`, {}, '127.0.0.1')
       const url = `https://localhost:${new URL(simulator.url).port}`
-      for (const protocol of ['socks5', 'socks5h']) {
-        simulator.clearNotifications()
-        await sendThrough(`${protocol}://127.0.0.1:${port}`, { url })
-      }
+      simulator.clearNotifications()
+      await sendThrough(`socks5://127.0.0.1:${port}`, { url }, '127.0.0.1')
+      simulator.clearNotifications()
+      await sendThrough(`socks5h://127.0.0.1:${port}`, { url })
+    })
+
+    it('is asked for one address after the other where names are ours to look up', async () => {
+      const proxy = `socks5://127.0.0.1:${await startMicrosocks()}`
+      const url = `https://localhost:${new URL(simulator.url).port}`
+      // the simulator is at the last one alone
+      const lookup = to('127.0.0.71', '127.0.0.72', '127.0.0.1')
+      await sendThrough(proxy, { url, lookup }, '127.0.0.1')
+      const nobody = to('127.0.0.73', '127.0.0.74')
+      const message = await failThrough(proxy, { url, lookup: nobody })
+      assert.match(
+        message,
+        /^localhost:\d+ cannot be reached: the socks5 proxy 127\.0\.0\.1:\d+ made/,
+      )
+      for (const address of ['127.0.0.73', '127.0.0.74'])
+        assert.ok(message.includes(`made no way to ${address}:${new URL(url).port}: it answered`))
     })
 
     it('lets it through with a password, and not without', async () => {
       const port = await startMicrosocks('-u', 'user', '-P', 'secret')
-      await sendThrough(`socks5://user:secret@127.0.0.1:${port}`)
+      await sendThrough(`socks5://user:secret@127.0.0.1:${port}`, {}, '127.0.0.1')
       await clients.pop()?.close()
       assert.match(await failThrough(`socks5://127.0.0.1:${port}`), /wants user and password/)
       const message = await failThrough(`socks5://user:secret2@127.0.0.1:${port}`)
@@ -199,32 +224,104 @@ describe('a client behind a proxy', () => {
     })
   })
 
-  it('that speaks TLS itself gets its way, and CONNECT names the port', async () => {
-    const { certificatePem, privateKeyPem } =
-      simulator.authority.issueServerCertificate('127.0.0.1')
-    const requests: string[] = []
-    const proxy = createTlsServer({ cert: certificatePem, key: privateKeyPem }, (near) => {
-      near.on('error', () => undefined)
-      near.once('data', (bytes) => {
-        requests.push(bytes.toString())
-        const { port, hostname } = new URL(simulator.url)
-        const far = connect(Number(port), hostname).on('error', () => undefined)
-        near.write('HTTP/1.1 200 Connection established\r\nVia: 1.1 test\r\n\r\n')
-        near.pipe(far).pipe(near)
-      })
+  describe('that speaks TLS itself', () => {
+    const certificateFor = (host: string): { cert: string; key: string } => {
+      const { certificatePem, privateKeyPem } = simulator.authority.issueServerCertificate(host)
+      return { cert: certificatePem, key: privateKeyPem }
+    }
+    const simulatorPort = (): number => Number(new URL(simulator.url).port)
+
+    it('gets its way, and CONNECT names the port', async () => {
+      const requests: string[] = []
+      const proxy = createHttpsProxy(simulatorPort(), certificateFor('127.0.0.1'), (head) =>
+        requests.push(head),
+      )
+      const address = `https://us%3Aer:secret@127.0.0.1:${await listen(proxy)}`
+      await sendThrough(address, { url: 'https://127.0.0.1:2197' })
+      const [request = ''] = requests
+      assert.match(request, /^CONNECT 127\.0\.0\.1:2197 HTTP\/1\.1\r\nHost: 127\.0\.0\.1:2197\r\n/)
+      const basic = Buffer.from('us:er:secret').toString('base64')
+      assert.match(request, new RegExp(`\r\nProxy-Authorization: Basic ${basic}\r\n`))
     })
-    const port = await listen(proxy)
-    await sendThrough(`https://us%3Aer:secret@127.0.0.1:${port}`, { url: 'https://127.0.0.1:2197' })
-    const [request = ''] = requests
-    assert.match(request, /^CONNECT 127\.0\.0\.1:2197 HTTP\/1\.1\r\nHost: 127\.0\.0\.1:2197\r\n/)
-    const basic = Buffer.from('us:er:secret').toString('base64')
-    assert.match(request, new RegExp(`\r\nProxy-Authorization: Basic ${basic}\r\n`))
+
+    it('is not shown the certificate that is for Apple, though it asks for one', async () => {
+      const certificate = certificateFor('127.0.0.1')
+      const options = { ...certificate, requestCert: true, rejectUnauthorized: false }
+      const proxy = createHttpsProxy(simulatorPort(), options)
+      const shown: unknown[] = []
+      proxy.on('secureConnection', (socket: TLSSocket) => shown.push(socket.getPeerCertificate()))
+      await sendThrough(`https://127.0.0.1:${await listen(proxy)}`)
+      assert.deepEqual(shown, [{}])
+    })
+
+    it('and wants a certificate of its own is no word of Apple’s on ours', {
+      skip: missing('python3'),
+    }, async () => {
+      const refuser = await startTlsRefuser(simulator)
+      undo.push(() => refuser.stop())
+      const message = await failThrough(`https://127.0.0.1:${refuser.port}`)
+      assert.match(
+        message,
+        /^the https proxy 127\.0\.0\.1:\d+ made no way to .* certificate required$/,
+      )
+    })
+
+    it('is verified as every host is', async () => {
+      const proxy = createHttpsProxy(1, certificateFor('other.example.com'))
+      const address = `https://127.0.0.81:${await listen(proxy, '127.0.0.81')}`
+      assert.match(
+        await failThrough(address),
+        /^TLS with the https proxy 127\.0\.0\.81:\d+ failed: .* \(ERR_TLS_CERT_ALTNAME_INVALID\)\.$/,
+      )
+    })
+  })
+
+  it('that knows a way to who is not Apple: the client says by which way', async () => {
+    const { certificatePem, privateKeyPem } =
+      simulator.authority.issueServerCertificate('other.example.com')
+    const port = await listen(
+      createTlsServer({ cert: certificatePem, key: privateKeyPem, ALPNProtocols: ['h2'] }),
+    )
+    const proxy = `http://127.0.0.1:${await listen(createHttpProxy(port))}`
+    assert.match(
+      await failThrough(proxy, { url: 'https://api.push.apple.com' }),
+      /^TLS with api\.push\.apple\.com:443 by way of the http proxy 127\.0\.0\.1:\d+ failed: .*ALTNAME_INVALID\)/,
+    )
+  })
+
+  it('is not told a name that has no address, where names are ours to look up', async () => {
+    let connections = 0
+    const port = await listen(createServer(() => (connections += 1)))
+    const message = await failThrough(`socks5://127.0.0.1:${port}`, {
+      url: 'https://api.push.apple.com',
+      lookup: to(),
+    })
+    assert.equal(message, 'the name api.push.apple.com has no address')
+    assert.equal(connections, 0)
   })
 
   const answers: [string, string, string | Buffer, RegExp][] = [
     ['another protocol', 'http', '220 smtp ready\r\n\r\n', /does not answer as an HTTP proxy does/],
     ['a header without end', 'http', 'x'.repeat(20_000), /does not answer as an HTTP proxy does/],
-    ['200 and TLS of another host', 'http', 'HTTP/1.1 200 OK\r\n\r\ngarbage garbage', /./],
+    [
+      // which reaches TLS: what comes behind the header is not lost
+      '200 and no TLS',
+      'http',
+      'HTTP/1.1 200 OK\r\n\r\ngarbage garbage',
+      /^TLS with .* by way of the http proxy .*(WRONG_VERSION_NUMBER|RECORD)/,
+    ],
+    [
+      '407 to who speaks Basic',
+      'http',
+      'HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate\r\nproxy-authenticate:NTLM x\r\n\r\n',
+      /it wants Negotiate or NTLM, and only Basic is spoken here \(407\)$/,
+    ],
+    [
+      'an address of no kind',
+      'socks5',
+      Buffer.from([5, 0, 5, 0, 0, 9, 9, 9]),
+      /does not answer as/,
+    ],
     ['nothing, and hangs up', 'http', '', /closed the connection/],
     ['half a line, and hangs up', 'http', 'HTTP/1.1 2', /closed the connection/],
     ['a redirect', 'http', 'HTTP/1.1 302 Found\r\nLocation: x\r\n\r\n', /it answered 302 Found/],
@@ -259,7 +356,19 @@ describe('a client behind a proxy', () => {
     const port = await freePort()
     assert.match(
       await failThrough(`http://127.0.0.1:${port}`),
-      new RegExp(`^127\\.0\\.0\\.1:${port} cannot be reached: 127\\.0\\.0\\.1 said ECONNREFUSED`),
+      new RegExp(
+        `^the http proxy 127\\.0\\.0\\.1:${port} cannot be reached: 127\\.0\\.0\\.1 said ECONNREFUSED$`,
+      ),
+    )
+  })
+
+  it('is given an IPv6 address in brackets by CONNECT', async () => {
+    const requests: string[] = []
+    const port = await listen(createHttpProxy(1, (head) => requests.push(head)))
+    await failThrough(`http://127.0.0.1:${port}`, { url: 'https://[2001:db8::2]:2197' })
+    assert.match(
+      requests[0] ?? '',
+      /^CONNECT \[2001:db8::2\]:2197 HTTP\/1\.1\r\nHost: \[2001:db8::2\]:2197\r\n/,
     )
   })
 

@@ -228,7 +228,7 @@ export class ApnsClient {
       credential.type === 'token' ? new ProviderTokenSource(credential, now, random) : null
     return {
       providerTokens,
-      dial: (signal) =>
+      dial: (signal, onStep) =>
         dial({
           url: this.#url,
           context,
@@ -236,6 +236,7 @@ export class ApnsClient {
           lookup,
           connectionsTo: (address) => PROCESS_ADDRESS_USE.countOf(address),
           signal,
+          onStep,
         }),
     }
   }

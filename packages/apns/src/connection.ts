@@ -7,6 +7,7 @@ import { Http2Session } from './http2/session.ts'
 import { type ApnsNotification, RequestFields } from './request.ts'
 import { ANSWER_FIELDS, STATUS_ACCEPTED } from './response.ts'
 import type { DialledSocket } from './tls/dial.ts'
+import { alertAboutOurCertificate } from './tls/tls-fault.ts'
 
 /**
  * A connection's life.
@@ -49,8 +50,11 @@ export const DEFAULT_TIMINGS: ConnectionTimings = {
 export interface ConnectionOptions {
   /** The URL's host, with its port where that is not 443. */
   readonly authority: string
-  /** Gives up, leaving nothing behind, when the signal says so. */
-  readonly dial: (signal: AbortSignal) => Promise<DialledSocket>
+  /** Gives up, leaving nothing behind, when the signal says so. `onStep` is told at each step what it waits for. */
+  readonly dial: (
+    signal: AbortSignal,
+    onStep: (waitingFor: string) => void,
+  ) => Promise<DialledSocket>
   /** Where provider tokens come from; null: the certificate speaks for us. */
   readonly providerTokens: ProviderTokenSource | null
   readonly timings: ConnectionTimings
@@ -86,6 +90,8 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   #state: ConnectionState = 'connecting'
   #session: Http2Session<Stream> | null = null
   #address: string | null = null
+  /** What connecting waits for now. */
+  #waitingFor = 'its turn'
   #heldToken: HeldProviderToken | null
   #streamLimit = 0
   /** Our own limit, while the peer refuses what its own would allow; Infinity: it does not. */
@@ -196,7 +202,9 @@ export class Connection<Stream extends RequestStream = RequestStream> {
 
   async #dial(dial: ConnectionOptions['dial']): Promise<void> {
     try {
-      const { socket, address } = await dial(this.#dialling.signal)
+      const { socket, address } = await dial(this.#dialling.signal, (waitingFor) => {
+        this.#waitingFor = waitingFor
+      })
       this.#open(socket, address)
     } catch (error) {
       this.#become('closed', explainLoss(error as Error, this.#state))
@@ -210,6 +218,7 @@ export class Connection<Stream extends RequestStream = RequestStream> {
     }
     if (socket.destroyed) throw new Error('the peer closed the connection')
     this.#address = address
+    this.#waitingFor = 'its SETTINGS'
     if (address !== null) PROCESS_ADDRESS_USE.add(address)
     this.#session = new Http2Session<Stream>(
       socket,
@@ -290,7 +299,7 @@ export class Connection<Stream extends RequestStream = RequestStream> {
     const { connectTimeoutMs, drainTimeoutMs } = this.#timings
     if (this.#state === 'connecting') {
       if (now - this.#openedAtMs > connectTimeoutMs)
-        this.destroy(`no answer to the connection within ${connectTimeoutMs} ms`)
+        this.destroy(`no connection within ${connectTimeoutMs} ms: waited for ${this.#waitingFor}`)
     } else if (this.#state === 'draining' && now - this.#drainStartedAtMs > drainTimeoutMs) {
       this.destroy('its last answers did not come in time')
     } else if (this.#session !== null) {
@@ -329,24 +338,15 @@ export class Connection<Stream extends RequestStream = RequestStream> {
   }
 }
 
-/** TLS alerts by which a peer says that it does not want our certificate, as OpenSSL spells them. */
-const ALERT_ABOUT_OUR_CERTIFICATE =
-  /ALERT_(BAD_CERTIFICATE|UNSUPPORTED_CERTIFICATE|CERTIFICATE_(REVOKED|EXPIRED|UNKNOWN|REQUIRED)|UNKNOWN_CA|ACCESS_DENIED)/
-
 /** Tells a credential that was turned away from a connection that could not be made. */
 function explainLoss(cause: Error | null, state: ConnectionState): Error {
   if (cause === null) return new ConnectError('the peer closed the connection')
-  const code = (cause as NodeJS.ErrnoException).code ?? ''
-  if (ALERT_ABOUT_OUR_CERTIFICATE.test(code)) {
-    const alert = code
-      .replace(/^.*ALERT_/, '')
-      .toLowerCase()
-      .replaceAll('_', ' ')
+  const alert = alertAboutOurCertificate(cause)
+  if (alert !== null)
     return new CredentialRefusedError(
       `The certificate was refused in the TLS handshake: ${alert}.`,
       cause,
     )
-  }
   if (cause instanceof ConnectError) return cause
   const doing = state === 'connecting' ? 'connecting' : 'connected'
   return new ConnectError(`lost while ${doing}: ${cause.message}`, cause)

@@ -44,4 +44,5 @@ export type {
   SendResult,
 } from './response.ts'
 export type { Lookup } from './tls/addresses.ts'
+export { AuthorityError } from './tls/authorities.ts'
 export { type Proxy, ProxyAddressError, proxyFor, readProxy } from './tls/proxy.ts'

@@ -1,8 +1,5 @@
 import { connect, type Socket } from 'node:net'
-import { noteConnected, noteFailed } from './addresses.ts'
-
-/** What an attempt is given before the next one starts beside it. [RFC 8305 §5] */
-const ATTEMPT_DELAY_MS = 250
+import { ATTEMPT_DELAY_MS, noteFailed, noteGivenUp } from './addresses.ts'
 
 /** An address that was tried, and what it said. */
 export interface FailedAttempt {
@@ -10,12 +7,19 @@ export interface FailedAttempt {
   readonly cause: Error
 }
 
+/** The socket that connected first, and what failed before. */
+export interface Winner {
+  readonly socket: Socket
+  readonly address: string
+  readonly failed: readonly FailedAttempt[]
+}
+
 /** No address could be connected to. */
 export class NoAddressError extends Error {
   readonly attempts: readonly FailedAttempt[]
 
   constructor(attempts: readonly FailedAttempt[]) {
-    super(attempts.map(({ address, cause }) => `${address}: ${wordFor(cause)}`).join(', '))
+    super(formatAttempts(attempts))
     this.attempts = attempts
   }
 }
@@ -23,6 +27,15 @@ export class NoAddressError extends Error {
 /** What an attempt said, in a word: `ECONNREFUSED`. */
 export const wordFor = (cause: Error): string =>
   (cause as NodeJS.ErrnoException).code ?? cause.message
+
+export const formatAttempts = (attempts: readonly FailedAttempt[]): string =>
+  attempts.map(({ address, cause }) => `${address} said ${wordFor(cause)}`).join(', ')
+
+/** Told of each change: the addresses that have not answered yet, and those that failed. */
+export type AttemptsListener = (
+  running: readonly string[],
+  failed: readonly FailedAttempt[],
+) => void
 
 /**
  * Connects to the first of several addresses that answers. They are tried in order; each gets a quarter of a second, or
@@ -42,20 +55,30 @@ export function connectToAny(
   addresses: readonly string[],
   port: number,
   signal: AbortSignal,
-): Promise<{ socket: Socket; address: string }> {
+  onChange: AttemptsListener,
+): Promise<Winner> {
   return new Promise((resolve, reject) => {
-    const race = new Race(addresses, port, signal, resolve, reject)
-    race.startNext()
+    new Race(addresses, port, signal, onChange, { resolve, reject }).startNext()
   })
+}
+
+interface Attempt {
+  readonly address: string
+  readonly startedAtMs: number
+}
+
+interface Finish {
+  readonly resolve: (winner: Winner) => void
+  readonly reject: (cause: Error) => void
 }
 
 class Race {
   readonly #waiting: string[]
   readonly #port: number
   readonly #signal: AbortSignal
-  readonly #resolve: (winner: { socket: Socket; address: string }) => void
-  readonly #reject: (cause: Error) => void
-  readonly #running = new Set<Socket>()
+  readonly #onChange: AttemptsListener
+  readonly #finish: Finish
+  readonly #running = new Map<Socket, Attempt>()
   readonly #failed: FailedAttempt[] = []
   readonly #onAbort = (): void => this.#lose(this.#signal.reason as Error)
   #timer: NodeJS.Timeout | undefined
@@ -64,14 +87,14 @@ class Race {
     addresses: readonly string[],
     port: number,
     signal: AbortSignal,
-    resolve: (winner: { socket: Socket; address: string }) => void,
-    reject: (cause: Error) => void,
+    onChange: AttemptsListener,
+    finish: Finish,
   ) {
     this.#waiting = [...addresses]
     this.#port = port
     this.#signal = signal
-    this.#resolve = resolve
-    this.#reject = reject
+    this.#onChange = onChange
+    this.#finish = finish
     signal.addEventListener('abort', this.#onAbort)
   }
 
@@ -83,12 +106,19 @@ class Race {
     }
     const address = this.#waiting.shift()
     if (address !== undefined) this.#start(address)
-    else if (this.#running.size === 0) this.#lose(new NoAddressError(this.#failed))
+    else if (this.#running.size === 0) {
+      this.#lose(new NoAddressError(this.#failed))
+      return
+    }
+    this.#onChange(
+      Array.from(this.#running.values(), (attempt) => attempt.address),
+      this.#failed,
+    )
   }
 
   #start(address: string): void {
     const socket = connect({ host: address, port: this.#port })
-    this.#running.add(socket)
+    this.#running.set(socket, { address, startedAtMs: performance.now() })
     socket.once('connect', () => this.#win(socket, address))
     // for good: whoever gets the socket next listens besides
     socket.on('error', (cause) => {
@@ -103,13 +133,12 @@ class Race {
   #win(socket: Socket, address: string): void {
     this.#running.delete(socket)
     this.#end()
-    noteConnected(address)
-    this.#resolve({ socket, address })
+    this.#finish.resolve({ socket, address, failed: this.#failed })
   }
 
   #lose(cause: Error): void {
     this.#end()
-    this.#reject(cause)
+    this.#finish.reject(cause)
   }
 
   #end(): void {
@@ -117,6 +146,9 @@ class Race {
     this.#signal.removeEventListener('abort', this.#onAbort)
     const losers = [...this.#running]
     this.#running.clear()
-    for (const socket of losers) socket.destroy()
+    for (const [socket, { address, startedAtMs }] of losers) {
+      socket.destroy()
+      noteGivenUp(address, startedAtMs)
+    }
   }
 }

@@ -81,7 +81,12 @@ export function proxyFor(
   return exceptions.some((entry) => covers(entry, url)) ? null : readProxy(address)
 }
 
-const hostOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()
+/** Without brackets, and without the dot that ends a whole name. */
+const hostOf = (url: URL): string =>
+  url.hostname
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/\.$/, '')
+    .toLowerCase()
 
 const isThisMachine = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
@@ -93,14 +98,15 @@ function covers(entry: string, url: URL): boolean {
   // what has more than one colon and no brackets is an IPv6 address
   const name = (bracketed ?? plain ?? entry).replace(/^\.|\.$/g, '').toLowerCase()
   if (port !== undefined && port !== (url.port || '443')) return false
-  if (isIP(host) !== 0) return name === host || isInNetwork(host, name)
+  if (isIP(host) !== 0) return isInNetwork(host, name)
   return name !== '' && (host === name || host.endsWith(`.${name}`))
 }
 
+/** An address is a network of one, and may be written in several ways. */
 function isInNetwork(address: string, network: string): boolean {
-  const [base = '', bits = ''] = network.split('/')
-  const family = isIP(base)
-  if (family === 0 || family !== isIP(address) || !/^\d{1,3}$/.test(bits)) return false
+  const family = isIP(address)
+  const [base = '', bits = family === 4 ? '32' : '128'] = network.split('/')
+  if (isIP(base) !== family || !/^\d{1,3}$/.test(bits)) return false
   if (Number(bits) > (family === 4 ? 32 : 128)) return false
   const type = family === 4 ? 'ipv4' : 'ipv6'
   const list = new BlockList()

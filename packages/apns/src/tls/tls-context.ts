@@ -1,13 +1,8 @@
 import { isIP, type Socket } from 'node:net'
-import {
-  type ConnectionOptions,
-  connect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-  type TLSSocket,
-} from 'node:tls'
+import { type ConnectionOptions, connect, type SecureContext, type TLSSocket } from 'node:tls'
 import { ConnectError } from '../errors.ts'
+import { createTrust, sharedTrust } from './authorities.ts'
+import { Sessions } from './sessions.ts'
 import { untilAborted } from './until-aborted.ts'
 
 export interface TlsContextOptions {
@@ -29,66 +24,35 @@ export interface Target {
   readonly port: number
 }
 
-/** A client talks to one host, perhaps through a proxy: more sessions than this would be somebody's mistake. */
-const MAX_SESSIONS = 16
-
 /**
- * What all connections with one credential share: whom to trust, our certificate, and TLS sessions to resume, which spare
- * the second connection to a host the signatures of the first. Made once: reading 150 authorities takes milliseconds.
+ * What all connections with one credential share: whom to trust, our certificate, and TLS sessions to resume. Made once:
+ * where there are extra authorities, all of Node's have to be read again besides.
  */
 export class TlsContext {
+  readonly #extraCa: readonly string[]
   readonly #secureContext: SecureContext
   readonly #onKeylog: ((line: Buffer) => void) | undefined
-  /** By host and port: the latest session of a peer that was verified. */
-  readonly #sessions = new Map<string, Buffer>()
+  readonly #sessions = new Sessions()
+  readonly #proxySessions = new Sessions()
 
-  constructor({ extraCa, certificate, onKeylog }: TlsContextOptions) {
+  /** @throws {AuthorityError} one of the extra authorities is no certificate */
+  constructor({ extraCa = [], certificate = null, onKeylog }: TlsContextOptions) {
+    this.#extraCa = extraCa
     this.#onKeylog = onKeylog
-    this.#secureContext = createSecureContext({
-      minVersion: 'TLSv1.2',
-      // Node's own, NODE_EXTRA_CA_CERTS and the system's where it was told so: what it trusts without us
-      ...(extraCa === undefined ? {} : { ca: [...getCACertificates('default'), ...extraCa] }),
-      ...(certificate === null || certificate === undefined
-        ? {}
-        : { cert: certificate.certificatePem, key: certificate.privateKeyPem }),
-    })
+    this.#secureContext =
+      certificate === null ? sharedTrust(extraCa) : createTrust(extraCa, certificate)
   }
 
   /**
-   * Does the handshake on a connected socket: TLS 1.2 or newer, the peer's certificate verified against its name, ALPN as
-   * asked for.
-   * @param protocol what the peer must choose by ALPN
+   * Does the handshake with Apple, or what stands for it, on a connected socket: TLS 1.2 or newer, the peer's certificate
+   * verified against its name, HTTP/2 agreed upon by ALPN.
    * @throws {Error} Node's own for what went wrong in the handshake, its `code` kept
    * @throws {ConnectError} the peer chose another protocol
    */
-  async secure(
-    socket: Socket,
-    target: Target,
-    protocol: 'h2' | 'http/1.1',
-    signal: AbortSignal,
-  ): Promise<TLSSocket> {
-    const key = `${target.host}:${target.port}`
-    const session = this.#sessions.get(key)
-    const secured = connect({
-      socket,
-      secureContext: this.#secureContext,
-      ALPNProtocols: [protocol],
-      host: target.host,
-      // an address is no server name [RFC 6066 §3]
-      ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
-      ...(session === undefined ? {} : { session }),
-    } satisfies ConnectionOptions)
-    this.#keepSessions(secured, key)
-    if (this.#onKeylog !== undefined) secured.on('keylog', this.#onKeylog)
-    try {
-      await untilAborted(secured, 'secureConnect', signal)
-    } catch (error) {
-      this.#sessions.delete(key) // it may be the session that the peer does not like
-      throw error
-    }
-    // one that the peer has forgotten; it hands out another
-    if (session !== undefined && !secured.isSessionReused()) this.#forget(key, session)
-    if (secured.alpnProtocol === protocol || protocol === 'http/1.1') return secured
+  async secure(socket: Socket, target: Target, signal: AbortSignal): Promise<TLSSocket> {
+    const options = { secureContext: this.#secureContext, ALPNProtocols: ['h2'] }
+    const secured = await this.#shakeHands(socket, target, options, this.#sessions, signal)
+    if (secured.alpnProtocol === 'h2') return secured
     secured.destroy()
     throw new ConnectError(
       `${target.host} does not speak HTTP/2: it chose ${secured.alpnProtocol || 'no protocol'} by ALPN. Is something in between?`,
@@ -96,31 +60,48 @@ export class TlsContext {
   }
 
   /**
-   * Keeps the sessions that a peer hands out, once it is verified. One serves for many connections: whoever watches could
-   * tell that they are of one client, which Apple's watchers know anyway. [RFC 8446 §C.4]
+   * Does the handshake with a proxy that speaks TLS itself. It is not shown our certificate, which is for Apple alone.
+   * @throws {Error} Node's own
    */
-  #keepSessions(secured: TLSSocket, key: string): void {
-    let early: Buffer | undefined
-    let isVerified = false
-    secured.on('session', (session) => {
-      if (isVerified) this.#keep(key, session)
-      else early = session
-    })
-    secured.once('secureConnect', () => {
-      isVerified = true
-      if (early !== undefined) this.#keep(key, early)
-    })
+  secureToProxy(socket: Socket, proxy: Target, signal: AbortSignal): Promise<TLSSocket> {
+    const options = { secureContext: sharedTrust(this.#extraCa), ALPNProtocols: ['http/1.1'] }
+    return this.#shakeHands(socket, proxy, options, this.#proxySessions, signal)
   }
 
-  #forget(key: string, session: Buffer): void {
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key)
-  }
-
-  #keep(key: string, session: Buffer): void {
-    this.#sessions.delete(key)
-    this.#sessions.set(key, session)
-    if (this.#sessions.size <= MAX_SESSIONS) return
-    const [oldest] = this.#sessions.keys()
-    if (oldest !== undefined) this.#sessions.delete(oldest)
+  async #shakeHands(
+    socket: Socket,
+    target: Target,
+    options: ConnectionOptions,
+    sessions: Sessions,
+    signal: AbortSignal,
+  ): Promise<TLSSocket> {
+    const key = `${target.host}:${target.port}`
+    const session = sessions.get(key)
+    const secured = connect({
+      ...options,
+      socket,
+      host: target.host,
+      // an address is no server name [RFC 6066 §3]
+      ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+      ...(session === undefined ? {} : { session }),
+    })
+    // for good: after the handshake Node tells of a fault and leaves the socket as it is
+    secured.on('error', () => secured.destroy())
+    if (this.#onKeylog !== undefined) secured.on('keylog', this.#onKeylog)
+    // told once the peer was verified, unless NODE_TLS_REJECT_UNAUTHORIZED let it pass: a handshake that resumes looks at
+    // no name again
+    secured.on('session', (resumable) => {
+      if (secured.authorized) sessions.keep(key, resumable)
+    })
+    try {
+      await untilAborted(secured, 'secureConnect', signal)
+      if (secured.destroyed) throw secured.errored ?? new Error('the peer closed the connection')
+    } catch (error) {
+      // it may be the session that the peer does not like
+      if (session !== undefined) sessions.drop(key, session)
+      throw error
+    }
+    if (session !== undefined && !secured.isSessionReused()) sessions.drop(key, session)
+    return secured
   }
 }

@@ -3,6 +3,7 @@ import { ConnectError } from '../errors.ts'
 import type { Proxy } from './proxy.ts'
 import { SocketReader } from './socket-reader.ts'
 import type { Target } from './tls-context.ts'
+import { wordsOf } from './tls-fault.ts'
 
 /** The most that a proxy may say before the tunnel stands. */
 const MAX_ANSWER_BYTES = 16 * 1024
@@ -26,8 +27,12 @@ const SOCKS_REPLIES = [
   'it knows no such kind of address',
 ]
 
+/** A proxy tried to reach a target and could not, or would not: another address may do. */
+export class NoWayError extends ConnectError {}
+
 /**
  * Has a proxy that the socket is connected to make a tunnel to `target`. What the target says first stays in the socket.
+ * @throws {NoWayError} a SOCKS5 proxy cannot reach this address
  * @throws {ConnectError} naming proxy and target, and what the proxy said; never the password
  */
 export async function openTunnel(socket: Socket, proxy: Proxy, target: Target): Promise<void> {
@@ -38,13 +43,18 @@ export async function openTunnel(socket: Socket, proxy: Proxy, target: Target): 
     else await connectBySocks(socket, reader, proxy, target)
     reader.release()
   } catch (cause) {
-    const { protocol, host, port } = proxy
-    throw new ConnectError(
-      `the ${protocol} proxy ${formatTarget({ host, port })} made no way to ${formatTarget(target)}: ${(cause as Error).message}`,
-      cause,
-    )
+    const message = `${formatProxy(proxy)} made no way to ${formatTarget(target)}: ${wordsOf(cause as Error)}`
+    throw cause instanceof SocksReplyError
+      ? new NoWayError(message, cause)
+      : new ConnectError(message, cause)
   }
 }
+
+class SocksReplyError extends Error {}
+
+/** `the http proxy 10.0.0.1:3128`; never its user and password. */
+export const formatProxy = ({ protocol, host, port }: Proxy): string =>
+  `the ${protocol} proxy ${formatTarget({ host, port })}`
 
 /** `host:port`, with an IPv6 address in brackets. */
 export const formatTarget = ({ host, port }: Target): string =>
@@ -69,13 +79,19 @@ async function connectByHttp(
   const [, status = '', reason = ''] =
     /^HTTP\/1\.[01] (\d{3})(?: ([ -~]{0,80}))?/.exec(answer) ?? []
   if (status === '') throw new Error('it does not answer as an HTTP proxy does')
-  if (status === '407')
-    throw new Error(
-      credentials === null
-        ? 'it wants user and password (407)'
-        : 'it does not take this user and password (407)',
-    )
+  if (status === '407') throw new Error(explainDemand(answer, credentials))
   if (!status.startsWith('2')) throw new Error(`it answered ${`${status} ${reason}`.trim()}`)
+}
+
+/** What a proxy wants that answers 407. */
+function explainDemand(answer: string, credentials: Proxy['credentials']): string {
+  const offered = answer.matchAll(/^proxy-authenticate:[ \t]*([a-z][a-z0-9-]{0,20})/gim)
+  const schemes = Array.from(offered, ([, scheme = '']) => scheme)
+  if (schemes.length > 0 && !schemes.some((scheme) => scheme.toLowerCase() === 'basic'))
+    return `it wants ${schemes.join(' or ')}, and only Basic is spoken here (407)`
+  return credentials === null
+    ? 'it wants user and password (407)'
+    : 'it does not take this user and password (407)'
 }
 
 async function readHttpAnswer(reader: SocketReader): Promise<string> {
@@ -131,14 +147,20 @@ async function authenticateBySocks(
 async function readSocksReply(reader: SocketReader): Promise<void> {
   const [version, reply = 1, , addressType] = await reader.read(4)
   if (version !== SOCKS_VERSION) throw new Error('it does not answer as a SOCKS5 proxy does')
-  if (reply !== 0) throw new Error(`it answered: ${SOCKS_REPLIES[reply] ?? `failure ${reply}`}`)
-  const addressBytes =
-    addressType === ADDRESS_IPV4
-      ? 4
-      : addressType === ADDRESS_IPV6
-        ? 16
-        : ((await reader.read(1))[0] ?? 0)
-  await reader.read(addressBytes + 2)
+  if (reply !== 0)
+    throw new SocksReplyError(`it answered: ${SOCKS_REPLIES[reply] ?? `failure ${reply}`}`)
+  await reader.read((await readAddressLength(reader, addressType)) + 2)
+}
+
+async function readAddressLength(
+  reader: SocketReader,
+  addressType: number | undefined,
+): Promise<number> {
+  if (addressType === ADDRESS_IPV4) return 4
+  if (addressType === ADDRESS_IPV6) return 16
+  if (addressType !== ADDRESS_NAME) throw new Error('it does not answer as a SOCKS5 proxy does')
+  const [length = 0] = await reader.read(1)
+  return length
 }
 
 function encodeAddress(host: string): number[] {

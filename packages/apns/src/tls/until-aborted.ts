@@ -1,8 +1,18 @@
 import type { Socket } from 'node:net'
 
+/** Waits for what cannot be stopped, such as a look-up, no longer than until the signal says so; then rejects with its reason. */
+export function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) onAbort()
+  })
+}
+
 /**
  * Waits for a socket's event. When the socket fails or ends first, or the signal says so, it is destroyed, and the promise
- * rejects with the reason. The socket has an error listener from here on: what happens to it later is its next owner's to hear.
+ * rejects with the reason.
  */
 export function untilAborted(socket: Socket, event: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -15,7 +25,6 @@ export function untilAborted(socket: Socket, event: string, signal: AbortSignal)
         resolve()
         return
       }
-      socket.on('error', () => undefined)
       socket.destroy()
       reject(error)
     }
