@@ -1,6 +1,7 @@
 import type { Launch, Place } from './foreign-server.ts'
 import { launchApache } from './foreign-servers/apache.ts'
 import { launchCaddy } from './foreign-servers/caddy.ts'
+import { launchH2o } from './foreign-servers/h2o.ts'
 import { launchHaproxy } from './foreign-servers/haproxy.ts'
 import { launchNghttpd } from './foreign-servers/nghttpd.ts'
 import { launchNginx } from './foreign-servers/nginx.ts'
@@ -43,6 +44,7 @@ const WHOLE = {
 export const FOREIGN_SERVERS = {
   apache2: { ...WHOLE, launch: launchApache, rejection: 'apnsId', reload: 'dropsSome' },
   caddy: { ...WHOLE, launch: launchCaddy },
+  h2o: { ...WHOLE, launch: launchH2o, limitsTls: false },
   haproxy: { ...WHOLE, launch: launchHaproxy, reload: 'dropsSome' },
   nghttpd: {
     launch: launchNghttpd,

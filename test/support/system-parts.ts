@@ -16,6 +16,7 @@ const PARTS = {
   apache2: ['apache2', '-v'],
   caddy: ['caddy', 'version'],
   haproxy: ['haproxy', '-v'],
+  h2o: ['h2o', '--version'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -33,6 +34,7 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   apache2: 'apache2-bin',
   caddy: 'caddy',
   haproxy: 'haproxy',
+  h2o: 'h2o',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */
