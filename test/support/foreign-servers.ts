@@ -1,99 +1,59 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import type { Launch, Place } from './foreign-server.ts'
+import { launchApache } from './foreign-servers/apache.ts'
+import { launchCaddy } from './foreign-servers/caddy.ts'
+import { launchH2o } from './foreign-servers/h2o.ts'
+import { launchHaproxy } from './foreign-servers/haproxy.ts'
+import { launchNghttpd } from './foreign-servers/nghttpd.ts'
+import { launchNginx } from './foreign-servers/nginx.ts'
+import { launchPythonH2 } from './foreign-servers/python-h2.ts'
 
-/** What a server needs: a folder of its own, and a certificate for 127.0.0.1 with its key. */
-export interface ServerParts {
-  readonly folder: string
-  readonly certificatePem: string
-  readonly privateKeyPem: string
+/**
+ * What a server answers to a device token in ff: 410 with the notification's own payload, 410 with the apns-id as the
+ * reason, or 404 without a reason.
+ */
+export type Rejection = 'payload' | 'apnsId' | 'notFound'
+
+/** A server and what can be asked of it. */
+export interface ForeignServerKind {
+  /** @param paths those that are answered 200, for a server that serves files */
+  readonly launch: (place: Place, paths: readonly string[]) => Launch
+  readonly rejection: Rejection
+  /** Whether what it takes is answered with the apns-id of the request, as apns-unique-id. */
+  readonly echoesApnsId: boolean
+  /** Whether it can be kept from TLS 1.3. */
+  readonly limitsTls: boolean
+  /** Whether it can be told when to end an idle connection. */
+  readonly endsIdle: boolean
+  /**
+   * Whether it can be told to end its connections gracefully and go on, and then answers all that it took by its word in
+   * GOAWAY, or drops some: such as come when it takes the connection for idle.
+   */
+  readonly reload: 'none' | 'answersAll' | 'dropsSome'
 }
 
-/** A server that somebody else wrote, in a process of its own. It may need a moment more until it listens. */
-export interface ForeignServer {
-  readonly port: number
-  stop(): Promise<void>
-}
+/** All that can be asked of a server. */
+const WHOLE = {
+  rejection: 'payload',
+  echoesApnsId: true,
+  limitsTls: true,
+  endsIdle: true,
+  reload: 'answersAll',
+} as const
 
-/** nghttpd answers POST with a file, or 404: one for each of `paths`. */
-export async function startNghttpd(
-  parts: ServerParts,
-  paths: readonly string[],
-): Promise<ForeignServer> {
-  const [certificate, key] = writeCredential(parts)
-  const documents = join(parts.folder, 'documents')
-  mkdirSync(join(documents, '3', 'device'), { recursive: true })
-  for (const path of paths) writeFileSync(join(documents, path), '')
-  const port = await freePort()
-  const options = ['-a', '127.0.0.1', '-d', documents, '-m', '100']
-  return serve(spawn('nghttpd', [...options, String(port), key, certificate]), port)
-}
-
-/** nginx answers 410 with a body below /3/device/ff, and 200 for all others. */
-export async function startNginx(parts: ServerParts): Promise<ForeignServer> {
-  const [certificate, key] = writeCredential(parts)
-  const port = await freePort()
-  const at = (name: string) => join(parts.folder, name)
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-    .map((name) => `${name}_temp_path ${at(name)};`)
-    .join(' ')
-  writeFileSync(
-    at('nginx.conf'),
-    `daemon off; pid ${at('pid')}; error_log ${at('error.log')};
-     events {}
-     http {
-       access_log off; ${temporary}
-       server {
-         listen 127.0.0.1:${port} ssl http2;
-         ssl_certificate ${certificate}; ssl_certificate_key ${key};
-         keepalive_requests 1000000;
-         location / { return 200; }
-         location /3/device/ff {
-           default_type application/json;
-           return 410 '{"reason":"Unregistered","timestamp":1700000000000}';
-         }
-       }
-     }`,
-  )
-  return serve(spawn('nginx', ['-c', at('nginx.conf'), '-e', at('error.log')]), port)
-}
-
-/** Python's h2: see h2-server.py. */
-export async function startPythonH2(parts: ServerParts): Promise<ForeignServer> {
-  const script = fileURLToPath(new URL('./h2-server.py', import.meta.url))
-  const pem = join(parts.folder, 'server.pem')
-  writeFileSync(pem, parts.certificatePem + parts.privateKeyPem)
-  const child = spawn('/usr/bin/python3', [script, pem], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [port] = (await once(child.stdout, 'data')) as [Buffer]
-  return serve(child, Number(port.toString()))
-}
-
-function writeCredential({ folder, certificatePem, privateKeyPem }: ServerParts): [string, string] {
-  const paths: [string, string] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
-  writeFileSync(paths[0], certificatePem)
-  writeFileSync(paths[1], privateKeyPem)
-  return paths
-}
-
-function serve(child: ChildProcess, port: number): ForeignServer {
-  const ended = once(child, 'exit')
-  return {
-    port,
-    stop: async () => {
-      child.kill()
-      await ended
-    },
-  }
-}
-
-/** A port where nothing listens now. Another could take it before the server does; none of ours would. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
-}
+/** By the name of the part in system-parts.ts. */
+export const FOREIGN_SERVERS = {
+  apache2: { ...WHOLE, launch: launchApache, rejection: 'apnsId', reload: 'dropsSome' },
+  caddy: { ...WHOLE, launch: launchCaddy },
+  h2o: { ...WHOLE, launch: launchH2o, limitsTls: false },
+  haproxy: { ...WHOLE, launch: launchHaproxy, reload: 'dropsSome' },
+  nghttpd: {
+    launch: launchNghttpd,
+    rejection: 'notFound',
+    echoesApnsId: false,
+    limitsTls: false,
+    endsIdle: false,
+    reload: 'none',
+  },
+  nginx: { ...WHOLE, launch: launchNginx, rejection: 'apnsId', reload: 'dropsSome' },
+  'python3-h2': { ...WHOLE, launch: launchPythonH2, reload: 'none' },
+} as const satisfies Record<string, ForeignServerKind>

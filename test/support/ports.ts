@@ -11,9 +11,10 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** Resolves when somebody listens: a program that was started says nothing of it. */
-export async function waitForPort(port: number): Promise<void> {
+/** Resolves when somebody listens: a program that was started says nothing of it. Rejects when `signal` says so. */
+export async function waitForPort(port: number, signal?: AbortSignal): Promise<void> {
   for (;;) {
+    signal?.throwIfAborted()
     const socket = connect(port, '127.0.0.1')
     const isOpen = await new Promise<boolean>((resolve) => {
       socket.once('connect', () => resolve(true))

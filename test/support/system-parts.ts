@@ -13,6 +13,10 @@ const PARTS = {
   squid: ['squid', '--version'],
   microsocks: ['sh', '-c', 'command -v microsocks'],
   pk12util: ['sh', '-c', 'command -v pk12util'],
+  apache2: ['apache2', '-v'],
+  caddy: ['caddy', 'version'],
+  haproxy: ['haproxy', '-v'],
+  h2o: ['h2o', '--version'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -27,6 +31,10 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   squid: 'squid',
   microsocks: 'microsocks',
   pk12util: 'libnss3-tools',
+  apache2: 'apache2-bin',
+  caddy: 'caddy',
+  haproxy: 'haproxy',
+  h2o: 'h2o',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */
