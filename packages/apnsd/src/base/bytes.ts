@@ -23,6 +23,12 @@ export class ByteReader {
     return value
   }
 
+  readUInt32(): number {
+    const value = this.#bytes.readUInt32BE(this.#offset)
+    this.#offset += 4
+    return value
+  }
+
   /** The next `length` bytes, not copied. */
   readBytes(length: number): Buffer {
     const end = this.#offset + length

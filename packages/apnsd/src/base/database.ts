@@ -120,6 +120,12 @@ export class Database {
     }
   }
 
+  /** Bytes of the file that hold something; what was deleted is used again before the file grows. */
+  usedBytes(): number {
+    const pragma = (name: string): number => Number(this.get(`PRAGMA ${name}`)?.[name])
+    return (pragma('page_count') - pragma('freelist_count')) * pragma('page_size')
+  }
+
   close(): void {
     if (this.#db.isOpen) this.#db.close()
   }

@@ -33,6 +33,7 @@ export const ERRORS = {
   'invalid-configuration': { httpStatus: 500, fault: 8002, exitCode: 2, retry: false },
   'unknown-app': { httpStatus: 404, fault: 404, exitCode: 4, retry: false },
   'unknown-notification': { httpStatus: 404, fault: 404, exitCode: 4, retry: false },
+  'unknown-batch': { httpStatus: 404, fault: 404, exitCode: 4, retry: false },
   'unknown-path': { httpStatus: 404, fault: 8001, exitCode: 4, retry: false },
   'unknown-method': { httpStatus: 404, fault: 8001, exitCode: 4, retry: false },
   'malformed-request': { httpStatus: 400, fault: 8002, exitCode: 2, retry: false },
@@ -40,9 +41,12 @@ export const ERRORS = {
   'forbidden-origin': { httpStatus: 403, fault: 403, exitCode: 5, retry: false },
   'apple-unreachable': { httpStatus: 503, fault: 500, exitCode: 6, retry: true },
   'credential-refused': { httpStatus: 409, fault: 500, exitCode: 3, retry: false },
+  'idempotency-conflict': { httpStatus: 409, fault: 409, exitCode: 2, retry: false },
+  'queue-full': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
   'storage-failed': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
   'data-folder-in-use': { httpStatus: 503, fault: 503, exitCode: 7, retry: false },
   'shutting-down': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
+  'lease-lost': { httpStatus: 500, fault: 8002, exitCode: 1, retry: false },
   internal: { httpStatus: 500, fault: 8002, exitCode: 1, retry: false },
 } as const
 

@@ -1,4 +1,6 @@
-import type { JsonObject } from './notifications/payload.ts'
+import type { Refusal } from './notifications/refusal.ts'
+import type { NotificationRequest } from './notifications/request.ts'
+import type { AppPolicy } from './apps/app.ts'
 
 /** What a door hands in to create or change an app. Nothing in it has been checked. */
 export interface ProvisionRequest {
@@ -9,6 +11,8 @@ export interface ProvisionRequest {
   topic?: string
   /** Seconds; see {@link App.connectTimeoutS}. 15 where absent, as pyapns had it. */
   connectTimeoutS?: number
+  /** What is left out stays as it was; see {@link AppPolicy} for what a new app has. */
+  policy?: Partial<AppPolicy>
 }
 
 /** Where a credential comes from: the call itself, or a file beside the daemon. */
@@ -21,11 +25,16 @@ export type CredentialSource =
   | { type: 'certificate'; path: string }
   | { type: 'token'; key: string; keyId: string; teamId: string }
 
-/** One notification as it was handed in. Nothing in it has been checked. */
-export interface NotificationRequest {
-  deviceToken: string
-  /** The whole dictionary, `aps` included. The same object for many notifications is encoded and stored once. */
-  payload: JsonObject
+/** What holds for all notifications of a submission. Nothing in it has been checked. */
+export interface SubmissionOptions {
+  /** Nothing goes before, ms since the epoch. */
+  sendAtMs?: number | undefined
+  /** Nothing goes more than so many seconds after it could first have gone. */
+  ttlS?: number | undefined
+  /** At most so many a second. */
+  ratePerS?: number | undefined
+  /** The same again within 24 hours gives the same answer, and queues nothing. */
+  idempotencyKey?: string | undefined
 }
 
 /** What came of a submission that was taken: its notifications are on disk. */
@@ -33,6 +42,8 @@ export interface Receipt {
   /** Names the batch: 24 hex digits, the first 12 bytes of each of its notifications' `apns-id`. */
   batchId: string
   queued: number
+  /** What was not taken, in order. */
+  refused: Refusal[]
 }
 
 /** A device token that Apple declared dead. */
@@ -53,8 +64,8 @@ export interface ProviderCalls {
   provision(request: ProvisionRequest): Promise<void>
   /**
    * Takes notifications for an app: all of them or none. On disk when it resolves.
-   * @throws {ApnsdError} unknown-app, invalid-device-token, invalid-payload, payload-too-large, apple-unreachable,
-   * credential-refused, storage-failed, shutting-down
+   * @throws {ApnsdError} unknown-app, invalid-argument, invalid-device-token, invalid-payload, payload-too-large,
+   * apple-unreachable, credential-refused, queue-full, storage-failed, shutting-down
    */
   notify(appId: string, requests: readonly NotificationRequest[]): Promise<Receipt>
   /**

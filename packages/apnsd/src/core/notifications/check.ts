@@ -1,65 +1,90 @@
 import { PUSH_TYPES } from '@apnsd/apns'
-import { ApnsdError, type ErrorCode } from '../../base/errors.ts'
-import type { NotificationRequest } from '../provider-requests.ts'
+import type { ErrorCode } from '../../base/errors.ts'
+import type { NotificationRequest } from './request.ts'
+import { checkHeaders, type Headers } from './headers.ts'
 import { parseDeviceToken } from './device-token.ts'
-import { type DerivedHeaders, deriveHeaders } from './headers.ts'
 import { encodePayload, type JsonObject } from './payload.ts'
+import { isRefusal, type Refusal, type Verdict } from './refusal.ts'
 
-/** A payload that Apple would take, encoded, with the headers that follow from it. */
+/** A payload that Apple would take, encoded, with the headers that go with it. */
 export interface CheckedPayload {
   readonly bytes: Uint8Array
-  readonly headers: DerivedHeaders
+  readonly headers: Headers
 }
 
 /** A notification that Apple has no reason to refuse, as far as can be told here. */
 export interface CheckedNotification {
+  /** Its place among those that were handed in. */
+  readonly index: number
   readonly deviceToken: string
   /** The same object for notifications that share their payload. */
   readonly payload: CheckedPayload
 }
 
+export interface Checked {
+  readonly taken: CheckedNotification[]
+  readonly refused: Refusal[]
+}
+
 /**
  * Checks notifications as Apple would, before any of them is taken.
  * @param topic the app's topic, from which some headers follow
- * @returns them in order; payloads that were one object are one object again
- * @throws {ApnsdError} invalid-device-token, invalid-payload, payload-too-large, naming the first that is wrong
+ * @param firstIndex the place of the first of them
+ * @returns both lists in order; payloads that were one object with the same headers are one object again
  */
 export function checkNotifications(
   topic: string,
   requests: readonly NotificationRequest[],
-): CheckedNotification[] {
-  const checked = new Map<JsonObject, CheckedPayload>()
-  return requests.map((request, index) => {
-    const refuse = (code: ErrorCode, problem: string, part: keyof NotificationRequest): never => {
-      const subject = part === 'deviceToken' ? 'Device token' : 'The payload of notification'
-      throw new ApnsdError(code, `${subject} ${index + 1} of ${requests.length} ${problem}.`, {
-        place: `/notifications/${index}/${part}`,
-      })
-    }
+  firstIndex = 0,
+): Checked {
+  const checked = new Map<JsonObject, { request: NotificationRequest; payload: CheckedPayload }>()
+  const taken: CheckedNotification[] = []
+  const refused: Refusal[] = []
+  requests.forEach((request, position) => {
+    const index = firstIndex + position
     const parse = parseDeviceToken(request.deviceToken)
-    if ('problem' in parse) return refuse('invalid-device-token', parse.problem, 'deviceToken')
-    let payload = checked.get(request.payload)
-    if (payload === undefined) {
-      payload = checkPayload(topic, request.payload, refuse)
-      checked.set(request.payload, payload)
+    if ('problem' in parse) {
+      const detail = `The device token ${parse.problem}.`
+      refused.push({ index, code: 'invalid-device-token', detail, field: 'deviceToken' })
+      return
     }
-    return { deviceToken: parse.deviceToken, payload }
+    const known = checked.get(request.payload)
+    const isKnown = known !== undefined && hasSameHeaders(known.request, request)
+    const payload = isKnown ? known.payload : checkPayload(topic, request)
+    if (isRefusal(payload)) {
+      refused.push({ index, ...payload })
+      return
+    }
+    if (!isKnown) checked.set(request.payload, { request, payload })
+    taken.push({ index, deviceToken: parse.deviceToken, payload })
   })
+  return { taken, refused }
 }
 
-function checkPayload(
-  topic: string,
-  payload: JsonObject,
-  refuse: (code: ErrorCode, problem: string, part: keyof NotificationRequest) => never,
-): CheckedPayload {
-  const headers = deriveHeaders(topic, payload)
+function hasSameHeaders(one: NotificationRequest, other: NotificationRequest): boolean {
+  return (
+    one.pushType === other.pushType &&
+    one.topic === other.topic &&
+    one.priority === other.priority &&
+    one.expirationEpochS === other.expirationEpochS &&
+    one.collapseId === other.collapseId
+  )
+}
+
+function checkPayload(topic: string, request: NotificationRequest): Verdict<CheckedPayload> {
+  const headers = checkHeaders(topic, request)
+  if (isRefusal(headers)) return headers
+  const { payload } = request
+  const refuse = (code: ErrorCode, detail: string) => ({ code, detail, field: 'payload' }) as const
+  const aps = payload['aps']
+  if (aps !== undefined && (typeof aps !== 'object' || aps === null))
+    return refuse('invalid-payload', 'The payload has an `aps` that is no dictionary.')
   const bytes = encodePayload(payload)
   const { maxPayloadBytes } = PUSH_TYPES[headers.pushType]
-  if (bytes.length > maxPayloadBytes) {
-    const most = `Apple takes at most ${maxPayloadBytes} with push type ${headers.pushType}`
-    return refuse('payload-too-large', `has ${bytes.length} bytes; ${most}`, 'payload')
-  }
-  if ('aps' in payload && (typeof payload['aps'] !== 'object' || payload['aps'] === null))
-    return refuse('invalid-payload', 'has an `aps` that is no dictionary', 'payload')
+  if (bytes.length > maxPayloadBytes)
+    return refuse(
+      'payload-too-large',
+      `The payload has ${bytes.length} bytes; Apple takes at most ${maxPayloadBytes} with push type ${headers.pushType}.`,
+    )
   return { bytes, headers }
 }

@@ -1,25 +1,36 @@
-import type { StatementSync } from 'node:sqlite'
 import type { Database, Row } from '../../base/database.ts'
 import { ApnsdError } from '../../base/errors.ts'
 import { GroupCommit } from '../../base/group-commit.ts'
-import { formatApnsId } from '../../core/notifications/apns-id.ts'
 import type { Chunk } from '../../core/notifications/chunk.ts'
-import { type OutcomeDetail, Outcomes, type State } from '../../core/outcome.ts'
-import type { Clock, Lease, NotificationRecord, OutcomeSink, Queue } from '../../core/ports.ts'
+import type { FinalState, OutcomeDetail, Outcomes } from '../../core/outcome.ts'
+import { LANES, type Lane } from '../../core/policy/lanes.ts'
+import type {
+  Clock,
+  Enqueued,
+  IdempotencyKey,
+  Lease,
+  OutcomeSink,
+  Queue,
+  QueueDepth,
+  QueueLimits,
+} from '../../core/ports.ts'
+import { DepthCounter } from '../depth-counter.ts'
 import {
-  decodeDeviceTokens,
-  decodePayloads,
-  encodeDeviceTokens,
-  encodePayloads,
-  formatDetails,
-  parseDetails,
-} from '../chunk-codec.ts'
+  ChunkWriter,
+  type EncodedChunk,
+  encodeChunk,
+  laneOf,
+  readLease,
+  readOutcomes,
+} from './chunk-rows.ts'
+import type { HeldLease } from './held-lease.ts'
+import { IdempotencyKeys } from './idempotency-keys.ts'
+import { SqliteLanes } from './sqlite-lanes.ts'
 
-/** A lease as this queue remembers it: the row it stands for, and which details were written down already. */
-interface HeldLease extends Lease {
-  readonly rowId: number
-  readonly recorded: Set<number>
-}
+/** Long enough for an event loop that was held up, short enough that a stuck holder is noticed. */
+const LEASE_MS = 60_000
+/** Chunks that one commit cancels or expires: between two of them others have their turn. */
+const CHUNKS_IN_A_COMMIT = 200
 
 /**
  * The queue in one SQLite file, for one daemon.
@@ -28,226 +39,299 @@ interface HeldLease extends Lease {
  * and after a crash everything that had not ended is waiting again at once.
  */
 export class SqliteQueue implements Queue {
+  readonly leaseMs = LEASE_MS
   readonly #clock: Clock
   readonly #sink: OutcomeSink
   readonly #commits: GroupCommit
   readonly #held = new Map<number, HeldLease>()
   readonly #listeners: ((appId: string) => void)[] = []
-  readonly #insert: StatementSync
-  readonly #due: StatementSync
-  readonly #nextDue: StatementSync
-  readonly #waitingOf: StatementSync
-  readonly #byId: StatementSync
-  readonly #byPlace: StatementSync
-  readonly #update: StatementSync
-  readonly #end: StatementSync
-  readonly #apps: StatementSync
+  readonly #database: Database
+  readonly #writer: ChunkWriter
+  readonly #lanes: SqliteLanes
+  readonly #depth: DepthCounter
+  readonly #keys: IdempotencyKeys
+  #checkedLeasesAtMs = 0
 
-  constructor(database: Database, clock: Clock, sink: OutcomeSink) {
+  constructor(
+    database: Database,
+    commits: GroupCommit,
+    clock: Clock,
+    sink: OutcomeSink,
+    limits: QueueLimits,
+  ) {
     this.#clock = clock
     this.#sink = sink
-    this.#commits = new GroupCommit(database)
-    this.#insert = database.prepare(
-      `INSERT INTO chunks (app_id, batch_id, first_index, count, enqueued_at_ms, due_at_ms, device_tokens, payloads, states)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    this.#database = database
+    this.#commits = commits
+    this.#writer = new ChunkWriter(database)
+    this.#lanes = new SqliteLanes(database, clock, (rowId) => this.#held.has(rowId))
+    this.#depth = new DepthCounter(limits)
+    this.#keys = new IdempotencyKeys(database)
+    // read from the index alone: a million chunks take some 100 ms
+    const waiting = database.prepare(
+      `SELECT app_id, sum(waiting) AS notifications, sum(bytes) AS bytes FROM chunks
+       WHERE due_at_ms IS NOT NULL GROUP BY app_id`,
     )
-    this.#due = database.prepare(
-      `SELECT id FROM chunks WHERE app_id = ? AND due_at_ms <= ? ORDER BY due_at_ms, id LIMIT ?`,
-    )
-    this.#nextDue = database.prepare(
-      `SELECT id, due_at_ms FROM chunks WHERE app_id = ? AND due_at_ms IS NOT NULL
-       ORDER BY due_at_ms, id LIMIT ?`,
-    )
-    this.#waitingOf = database.prepare(
-      `SELECT id FROM chunks WHERE app_id = ? AND due_at_ms IS NOT NULL`,
-    )
-    this.#byId = database.prepare(`SELECT * FROM chunks WHERE id = ?`)
-    this.#byPlace = database.prepare(
-      `SELECT * FROM chunks WHERE batch_id = ? AND first_index <= ? ORDER BY first_index DESC LIMIT 1`,
-    )
-    this.#update = database.prepare(
-      `UPDATE chunks SET states = ?, details = ?, due_at_ms = ?, attempts = ? WHERE id = ?`,
-    )
-    this.#end = database.prepare(
-      `UPDATE chunks SET states = ?, details = ?, due_at_ms = NULL, attempts = ?, payloads = NULL WHERE id = ?`,
-    )
-    this.#apps = database.prepare(
-      `SELECT DISTINCT app_id FROM chunks WHERE due_at_ms IS NOT NULL ORDER BY app_id`,
-    )
+    for (const row of waiting.all())
+      this.#depth.add(String(row['app_id']), {
+        notifications: Number(row['notifications']),
+        bytes: Number(row['bytes']),
+      })
   }
 
-  async enqueue(chunks: readonly Chunk[]): Promise<void> {
-    const now = this.#clock.now()
-    const rows = chunks.map((chunk) => [
-      chunk.appId,
-      chunk.batchId,
-      chunk.firstIndex,
-      chunk.deviceTokens.length,
-      now,
-      now,
-      encodeDeviceTokens(chunk.deviceTokens),
-      encodePayloads(chunk),
-      new Uint8Array(chunk.deviceTokens.length),
-    ])
-    await this.#commits.run(() => {
-      for (const row of rows) this.#insert.run(...row)
-    })
-    for (const appId of new Set(chunks.map((chunk) => chunk.appId))) this.#tellWork(appId)
+  async enqueue(chunks: readonly Chunk[], idempotency?: IdempotencyKey): Promise<Enqueued> {
+    const nowMs = this.#clock.now()
+    const encoded = chunks.map((chunk) => encodeChunk(chunk, nowMs))
+    const appId = chunks[0]?.appId ?? ''
+    const more = {
+      notifications: chunks.reduce((sum, chunk) => sum + chunk.deviceTokens.length, 0),
+      bytes: encoded.reduce((sum, { bytes }) => sum + bytes, 0),
+    }
+    this.#depth.refuseUnlessRoom(appId, more)
+    // counted from now on, so that calls that wait for the same commit do not all find the last of the room
+    this.#depth.add(appId, more)
+    let enqueued: Enqueued = { type: 'enqueued' }
+    let rowIds: number[] = []
+    try {
+      await this.#commits.run(() => {
+        enqueued =
+          idempotency === undefined
+            ? { type: 'enqueued' }
+            : this.#keys.claim(idempotency, nowMs)
+        rowIds =
+          enqueued.type === 'enqueued'
+            ? encoded.map((one) => this.#writer.insert(one, nowMs))
+            : []
+      })
+    } catch (error) {
+      this.#depth.add(appId, negative(more))
+      throw error
+    }
+    if (rowIds.length === 0) this.#depth.add(appId, negative(more))
+    else this.#waitFrom(encoded, rowIds, appId)
+    return enqueued
   }
 
-  async lease(appId: string, limit: number): Promise<Lease[]> {
-    const leases: Lease[] = []
-    // those in hand are due as well, and come first: look past them
-    const ids = this.#due.all(appId, this.#clock.now(), limit + this.#held.size)
-    for (const { id } of ids) {
-      const rowId = Number(id)
-      if (leases.length >= limit || this.#held.has(rowId)) continue
-      const row = this.#byId.get(rowId)
-      if (row === undefined) continue
-      const lease = readLease(rowId, row)
-      this.#held.set(rowId, lease)
+  #waitFrom(encoded: readonly EncodedChunk[], rowIds: readonly number[], appId: string): void {
+    encoded.forEach(({ chunk, dueAtMs }, index) =>
+      this.#lanes.added(chunk, { rowId: rowIds[index]!, dueAtMs }),
+    )
+    this.#tellWork(appId)
+  }
+
+  async lease(appId: string, lane: Lane, limit: number): Promise<Lease[]> {
+    this.#dropOverdue()
+    const leases: HeldLease[] = []
+    let notifications = 0
+    for (const row of this.#lanes.due(appId, lane)) {
+      const lease = readLease(row)
+      lease.endsAtMs = this.#clock.elapsed() + LEASE_MS
+      this.#held.set(lease.rowId, lease)
+      this.#lanes.leased(lease)
       leases.push(lease)
+      notifications += lease.outcomes.waiting
+      if (notifications >= limit) break
     }
     return leases
   }
 
-  async nextDueMs(appId: string): Promise<number | null> {
-    const rows = this.#nextDue.all(appId, 1 + this.#held.size)
-    const next = rows.find(({ id }) => !this.#held.has(Number(id)))
-    return next === undefined ? null : Number(next['due_at_ms'])
+  async untilDueMs(appId: string, lane: Lane): Promise<number | null> {
+    return this.#lanes.untilDueMs(appId, lane)
   }
 
   async appsWithWork(): Promise<string[]> {
-    return this.#apps.all().map((row) => String(row['app_id']))
+    return [...this.#depth.depth.byApp.keys()].sort()
+  }
+
+  async extend(lease: Lease): Promise<void> {
+    this.#holding(lease).endsAtMs = this.#clock.elapsed() + LEASE_MS
   }
 
   async progress(lease: Lease): Promise<void> {
     const held = this.#holding(lease)
-    await this.#write(held, () => {
-      this.#writeWaiting(held, this.#clock.now(), held.attempt - 1)
-    })
+    await this.#write(held, () => this.#writer.update(held, held.dueAtMs))
+    held.endsAtMs = this.#clock.elapsed() + LEASE_MS
   }
 
   async ack(lease: Lease): Promise<void> {
     const held = this.#holding(lease)
-    if (held.outcomes.waiting > 0)
-      throw new Error(`a chunk was acked with ${held.outcomes.waiting} notifications waiting`)
-    await this.#write(held, () => this.#writeEnd(held))
-    this.#held.delete(held.rowId)
+    const { waiting } = held.outcomes
+    if (waiting > 0) throw new Error(`a chunk was acked with ${waiting} notifications waiting`)
+    await this.#write(held, () => this.#writer.end(held, this.#clock.now()))
+    this.#ended(held)
   }
 
-  async nak(lease: Lease, delayMs: number, countsAsAttempt: boolean): Promise<void> {
+  async nak(lease: Lease, delayMs: number): Promise<void> {
     const held = this.#holding(lease)
-    const attempts = countsAsAttempt ? held.attempt : held.attempt - 1
-    const dueAtMs = Math.round(this.#clock.now() + delayMs)
-    await this.#write(held, () => this.#writeWaiting(held, dueAtMs, attempts))
+    let dueAtMs = 0
+    await this.#write(held, () => {
+      // decided within the commit: whoever cancelled before it has been answered that all is cancelled
+      if (held.isCancelled) {
+        held.outcomes.settleRest('cancelled')
+        this.#writer.end(held, this.#clock.now())
+        return
+      }
+      dueAtMs = Math.max(this.#clock.now() + Math.round(delayMs), held.outcomes.firstDueMs())
+      this.#writer.update(held, dueAtMs)
+    })
+    if (held.outcomes.waiting === 0) {
+      this.#ended(held)
+      return
+    }
     this.#held.delete(held.rowId)
+    this.#lanes.givenBack(held, dueAtMs)
     this.#tellWork(held.chunk.appId)
   }
 
-  async term(
-    lease: Lease,
-    state: Exclude<State, 'waiting'>,
-    detail?: OutcomeDetail,
-  ): Promise<void> {
-    const { outcomes } = lease
-    outcomes.states.forEach((current, index) => {
-      if (current === 0) outcomes.settle(index, state, detail)
-    })
+  async term(lease: Lease, state: FinalState, detail?: OutcomeDetail): Promise<void> {
+    lease.outcomes.settleRest(state, detail)
     await this.ack(lease)
   }
 
-  async find(batchId: string, index: number): Promise<NotificationRecord | undefined> {
-    const row = this.#byPlace.get(batchId, index)
-    if (row === undefined) return undefined
-    const offset = index - Number(row['first_index'])
-    if (offset >= Number(row['count'])) return undefined
-    // a chunk in hand knows more than its row
-    const held = this.#held.get(Number(row['id']))
-    const outcomes = held?.outcomes ?? readOutcomes(row)
-    return {
-      apnsId: formatApnsId(batchId, index),
-      batchId,
-      appId: String(row['app_id']),
-      deviceToken: decodeDeviceTokens(row['device_tokens'] as Uint8Array)[offset] ?? '',
-      state: outcomes.stateOf(offset),
-      detail: outcomes.details.get(offset) ?? null,
-      attempts: held?.attempt ?? Number(row['attempts']),
-      enqueuedAtMs: Number(row['enqueued_at_ms']),
-    }
+  async cancel(batchId: string): Promise<number> {
+    return this.#endWaiting('cancelled', `batch_id = ?`, batchId)
   }
 
-  async cancelApp(appId: string): Promise<void> {
-    await this.#commits.run(() => {
-      for (const { id } of this.#waitingOf.all(appId)) {
-        const row = this.#byId.get(Number(id))
-        if (row === undefined || this.#held.has(Number(id))) continue
-        const lease = readLease(Number(id), row)
-        lease.outcomes.states.forEach((state, index) => {
-          if (state === 0) lease.outcomes.settle(index, 'cancelled')
-        })
-        this.#writeEnd({ ...lease, attempt: lease.attempt - 1 })
-      }
-    })
+  async cancelApp(appId: string): Promise<number> {
+    return this.#endWaiting('cancelled', `app_id = ?`, appId)
+  }
+
+  async expire(limit: number): Promise<number> {
+    return this.#endSome('expired', 'over_at_ms <= ?', this.#clock.now(), 0, limit).then(
+      ({ chunks }) => chunks,
+    )
   }
 
   onWork(listener: (appId: string) => void): void {
     this.#listeners.push(listener)
   }
 
+  depth(): QueueDepth {
+    return this.#depth.depth
+  }
+
+  /** The outcomes of a chunk in hand, which knows more than its row. */
+  outcomesInHand(rowId: number): Outcomes | undefined {
+    return this.#held.get(rowId)?.outcomes
+  }
+
   #tellWork(appId: string): void {
     for (const listener of this.#listeners) listener(appId)
   }
 
+  /** @throws {ApnsdError} lease-lost */
   #holding(lease: Lease): HeldLease {
     const held = lease as HeldLease
     if (this.#held.get(held.rowId) !== held)
-      throw new ApnsdError('internal', 'A chunk was given back that nobody held.')
+      throw new ApnsdError('lease-lost', 'A chunk was given back by one that holds it no more.')
     return held
   }
 
-  #writeWaiting({ outcomes, rowId }: HeldLease, dueAtMs: number, attempts: number): void {
-    this.#update.run(outcomes.states, formatDetails(outcomes.details), dueAtMs, attempts, rowId)
+  /** Looks for leases that have run out, now and then: their chunks wait again. */
+  #dropOverdue(): void {
+    const elapsedMs = this.#clock.elapsed()
+    if (elapsedMs < this.#checkedLeasesAtMs + LEASE_MS / 60) return
+    this.#checkedLeasesAtMs = elapsedMs
+    for (const held of this.#held.values()) {
+      if (held.endsAtMs > elapsedMs) continue
+      this.#held.delete(held.rowId)
+      this.#lanes.givenBack(held, held.dueAtMs)
+    }
   }
 
-  #writeEnd({ outcomes, attempt, rowId }: HeldLease): void {
-    this.#end.run(outcomes.states, formatDetails(outcomes.details), attempt, rowId)
+  #ended({ rowId, chunk, bytes, waitingWritten }: HeldLease): void {
+    this.#held.delete(rowId)
+    this.#lanes.ended(chunk, true)
+    this.#depth.add(chunk.appId, { notifications: -waitingWritten, bytes: -bytes })
   }
 
   /** Writes a lease down, and tells the sink what is new since it was last written, in one transaction. */
   async #write(held: HeldLease, update: () => void): Promise<void> {
-    let fresh: [number, OutcomeDetail][] = []
+    let details = held.detailsWritten
     await this.#commits.run(() => {
       update()
-      fresh = [...held.outcomes.details].filter(([index]) => !held.recorded.has(index))
-      if (fresh.length > 0) this.#sink.record(held.chunk, new Map(fresh), this.#clock.now())
+      details = this.#tellSink(held)
     })
-    for (const [index] of fresh) held.recorded.add(index)
+    held.detailsWritten = details
+    const { waiting } = held.outcomes
+    const notifications = Math.min(waiting, held.waitingWritten) - held.waitingWritten
+    this.#depth.add(held.chunk.appId, { notifications, bytes: 0 })
+    held.waitingWritten += notifications
+  }
+
+  /** @returns how many details are written down when this is */
+  #tellSink({ outcomes, chunk, detailsWritten }: HeldLease): number {
+    const { details } = outcomes
+    if (details.size > detailsWritten)
+      this.#sink.record(chunk, new Map([...details].slice(detailsWritten)), this.#clock.now())
+    return details.size
+  }
+
+  async #endWaiting(
+    state: FinalState,
+    condition: 'batch_id = ?' | 'app_id = ?',
+    value: string,
+  ): Promise<number> {
+    let notifications = 0
+    let after = 0
+    for (;;) {
+      const ended = await this.#endSome(state, condition, value, after, CHUNKS_IN_A_COMMIT)
+      notifications += ended.notifications
+      if (ended.lastRowId === after) return notifications
+      after = ended.lastRowId
+    }
+  }
+
+  /** Ends chunks that nobody holds; those in hand are marked, and end when they are given back. */
+  async #endSome(
+    state: FinalState,
+    condition: 'batch_id = ?' | 'app_id = ?' | 'over_at_ms <= ?',
+    value: string | number,
+    afterRowId: number,
+    limit: number,
+  ): Promise<{ notifications: number; chunks: number; lastRowId: number }> {
+    const ended: Row[] = []
+    let lastRowId = afterRowId
+    await this.#commits.run(() => {
+      const rows = this.#database
+        .prepare(
+          `SELECT id, app_id, batch_id, lane, bytes, waiting, states, details, retries FROM chunks
+           WHERE ${condition} AND due_at_ms IS NOT NULL AND id > ? ORDER BY id LIMIT ?`,
+        )
+        .all(value, afterRowId, limit)
+      ended.length = 0
+      for (const row of rows) {
+        lastRowId = Number(row['id'])
+        const held = this.#held.get(lastRowId)
+        if (held === undefined) {
+          const outcomes = readOutcomes(row)
+          outcomes.settleRest(state)
+          const isCancelled = state === 'cancelled'
+          this.#writer.end({ rowId: lastRowId, outcomes, isCancelled }, this.#clock.now())
+          ended.push(row)
+        } else if (state === 'cancelled') {
+          held.isCancelled = true
+          this.#writer.markCancelled(lastRowId)
+        }
+      }
+    })
+    let notifications = 0
+    for (const row of ended) {
+      notifications += Number(row['waiting'])
+      this.#lanes.ended(
+        { appId: String(row['app_id']), batchId: String(row['batch_id']), options: { lane: laneOf(row) } },
+        false,
+      )
+      this.#depth.add(String(row['app_id']), {
+        notifications: -Number(row['waiting']),
+        bytes: -Number(row['bytes']),
+      })
+    }
+    return { notifications, chunks: ended.length, lastRowId }
   }
 }
 
-function readLease(rowId: number, row: Row): HeldLease {
-  const count = Number(row['count'])
-  const outcomes = readOutcomes(row)
-  return {
-    rowId,
-    chunk: {
-      appId: String(row['app_id']),
-      batchId: String(row['batch_id']),
-      firstIndex: Number(row['first_index']),
-      deviceTokens: decodeDeviceTokens(row['device_tokens'] as Uint8Array),
-      ...decodePayloads(row['payloads'] as Uint8Array, count),
-    },
-    attempt: Number(row['attempts']) + 1,
-    outcomes,
-    recorded: new Set(outcomes.details.keys()),
-  }
-}
-
-function readOutcomes(row: Row): Outcomes {
-  const details = row['details']
-  return new Outcomes(
-    row['states'] as Uint8Array,
-    parseDetails(details === null ? null : String(details)),
-  )
-}
+const negative = ({ notifications, bytes }: { notifications: number; bytes: number }) => ({
+  notifications: -notifications,
+  bytes: -bytes,
+})
