@@ -9,12 +9,14 @@ import { FolderLock } from './base/folder-lock.ts'
 import type { Log } from './base/log.ts'
 import type { Config } from './config/schema.ts'
 import { readWires } from './config/wires.ts'
+import { Health } from './core/health.ts'
 import type { Clock } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
 import type { Wires } from './delivery/app-delivery.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { createHttpServer } from './doors/http-server.ts'
 import { restDoor } from './doors/rest/door.ts'
+import { healthDoor } from './doors/rest/health-door.ts'
 import { xmlrpcDoor } from './doors/xmlrpc/door.ts'
 import { OutcomeLog } from './outcomes/outcome-log.ts'
 import { QUEUE_MIGRATIONS } from './queue/sqlite/migrations.ts'
@@ -51,6 +53,8 @@ export class Daemon {
     const address = parseListen(config.listen)
     const undo: (() => void | Promise<void>)[] = []
     try {
+      const clock: Clock = { now: () => Date.now() }
+      const health = new Health(log, clock)
       makeDataFolder(config.data)
       const lock = FolderLock.take(config.data)
       undo.push(() => lock.release())
@@ -70,13 +74,16 @@ export class Daemon {
         database,
         simulator === null ? readWires(config.apns, log) : wiresToSimulator(simulator),
         outcomeLog,
+        clock,
         log,
       )
       const server = createHttpServer(log)
       await server.register(xmlrpcDoor(provider, log))
       await server.register(restDoor(provider))
+      await server.register(healthDoor(() => health.view()))
       const url = await listen(server, address)
       undo.push(() => drain(server, provider, delivery, config.drainSeconds * 1000))
+      undo.push(() => health.drain())
       await delivery.start()
       return new Daemon(url, simulator, () => unwind(undo))
     } catch (error) {
@@ -96,8 +103,14 @@ async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step()
 }
 
-function build(config: Config, database: Database, wires: Wires, outcomes: OutcomeLog, log: Log) {
-  const clock: Clock = { now: () => Date.now() }
+function build(
+  config: Config,
+  database: Database,
+  wires: Wires,
+  outcomes: OutcomeLog,
+  clock: Clock,
+  log: Log,
+) {
   const box = new SecretBox(loadSecretKey(config.data, config.secretKey || undefined))
   const apps = new SqliteAppStore(database, box)
   const feedback = new SqliteFeedbackStore(database)

@@ -131,6 +131,11 @@ export class Database {
   }
 }
 
+/** Faults that pass without anybody touching the file: busy, an error of the disk, a full disk. */
+const PASSING: ReadonlySet<number> = new Set([5, 10, 13])
+/** When to try again after a fault that may pass: soon enough for a person, seldom enough for a full disk. */
+const RETRY_AFTER_S = 10
+
 /** SQLite's primary result codes that an operator can do something about. [sqlite.org/rescode.html] */
 const EXPLANATIONS: Record<number, string> = {
   5: 'another process holds it',
@@ -147,12 +152,14 @@ function storageError(error: unknown, what: string): ApnsdError {
   const errcode = (error as { errcode?: number }).errcode
   // a mistake of ours rather than the disk's: let it be seen as one
   if (errcode === undefined) throw error
-  const explanation = EXPLANATIONS[errcode & 0xff]
+  const primaryCode = errcode & 0xff
+  const explanation = EXPLANATIONS[primaryCode]
   return new ApnsdError(
     'storage-failed',
     explanation === undefined ? `${what}.` : `${what}: ${explanation}.`,
     {
       cause: error,
+      ...(PASSING.has(primaryCode) ? { retryAfterS: RETRY_AFTER_S } : {}),
     },
   )
 }

@@ -58,6 +58,8 @@ export interface ErrorDetails {
   hint?: string
   /** Where in the request the fault lies, as a JSON pointer: `/notifications/3/deviceToken`. */
   place?: string
+  /** When the same call is worth another try: whole seconds, at least 1. Only beside a code that may be retried. */
+  retryAfterS?: number
   /** What led here. For the log only, never for the caller. */
   cause?: unknown
 }
@@ -70,6 +72,7 @@ export class ApnsdError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
   readonly place: string | undefined
+  readonly retryAfterS: number | undefined
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
@@ -77,6 +80,7 @@ export class ApnsdError extends Error {
     this.code = code
     this.hint = details.hint
     this.place = details.place
+    this.retryAfterS = details.retryAfterS
   }
 
   /** True where the same call may succeed later, unchanged. */

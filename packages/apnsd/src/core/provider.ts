@@ -27,6 +27,8 @@ import type {
 const DEFAULT_CONNECT_TIMEOUT_S = 15
 const MAX_CONNECT_TIMEOUT_S = 3600
 const MAX_APP_ID_CHARACTERS = 200
+/** A restart takes no longer, as a rule. */
+const SHUT_DOWN_RETRY_AFTER_S = 5
 
 export interface ProviderParts {
   readonly apps: AppStore
@@ -151,7 +153,8 @@ export class Provider implements ProviderCalls {
   #refuseWhenShuttingDown(): void {
     if (this.#shuttingDown)
       throw new ApnsdError('shutting-down', 'The daemon is shutting down.', {
-        hint: 'Try again when it is back.',
+        hint: 'It takes calls again when it is back.',
+        retryAfterS: SHUT_DOWN_RETRY_AFTER_S,
       })
   }
 

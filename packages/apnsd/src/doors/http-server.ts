@@ -104,6 +104,7 @@ function sendProblem(
       { err: error, method: request.method, route: request.routeOptions.url },
       'a call failed',
     )
+  if (error.retryAfterS !== undefined) reply.header('retry-after', error.retryAfterS)
   return reply
     .code(httpStatus)
     .type('application/problem+json')

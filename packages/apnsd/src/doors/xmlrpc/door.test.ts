@@ -443,3 +443,13 @@ test('GET is told what to POST', async (t) => {
     assert.match(response.body, /POST a <methodCall>/)
   }
 })
+
+test('a refusal that will pass says when to try again, in the text and in Retry-After', async (t) => {
+  const door = await startWithApp(t)
+  door.provider.failure = new ApnsdError('storage-failed', 'The disk is full.', { retryAfterS: 10 })
+  const client = await door.connect()
+  await client.post(formatCall('notify', ['shop', 'aa', {}]))
+  const response = await client.readResponse()
+  assert.equal(response.headers.get('retry-after'), '10')
+  assert.deepEqual(read(response), { fault: [503, 'The disk is full. Try again in 10 s.'] })
+})

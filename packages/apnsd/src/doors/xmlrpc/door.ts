@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApnsdError, ERRORS } from '../../base/errors.ts'
 import type { ProviderCalls } from '../../core/provider-requests.ts'
 import { CallReader, type MethodCall } from './call-reader.ts'
-import { type Fault, isUnexpected, toFault } from './faults.ts'
+import { type Fault, isUnexpected, retryAfterOf, toFault } from './faults.ts'
 import { formatFault, formatResponse } from './format-message.ts'
 import { createPyapnsMethods, type Method } from './methods.ts'
 import { ClientGone, discardBody, readBody } from './request-body.ts'
@@ -47,7 +47,7 @@ export function xmlrpcDoor(
     server.addHook('onRequest', async (request) => hideContentType(request))
     server.setErrorHandler((error, _request, reply) => {
       if (isForbidden(error)) return sendForbidden(reply, error)
-      return sendFault(reply, dispatcher.answerThrown(error))
+      return sendThrown(dispatcher, reply, error)
     })
     for (const url of PATHS) {
       server.post(url, (request, reply) => answer(dispatcher, request, reply))
@@ -106,7 +106,7 @@ async function answer(
     const result = await dispatcher.dispatch(call.method, call.params, call.isJson)
     return reply.type(XML).send(formatResponse(result))
   } catch (thrown) {
-    return sendFault(reply, dispatcher.answerThrown(thrown))
+    return sendThrown(dispatcher, reply, thrown)
   }
 }
 
@@ -120,6 +120,13 @@ async function readCall(request: FastifyRequest): Promise<MethodCall> {
   const reader = new CallReader(request.getDecorator<string>(CONTENT_TYPE))
   await readBody(request.raw, (chunk) => reader.write(chunk))
   return reader.end()
+}
+
+/** Answers with the fault for what a call threw. Whoever reads no fault texts finds the time to wait in the header. */
+function sendThrown(dispatcher: Dispatcher, reply: FastifyReply, thrown: unknown): FastifyReply {
+  const retryAfterS = retryAfterOf(thrown)
+  if (retryAfterS !== undefined) reply.header('retry-after', retryAfterS)
+  return sendFault(reply, dispatcher.answerThrown(thrown))
 }
 
 function sendFault(reply: FastifyReply, { faultCode, faultString }: Fault): FastifyReply {

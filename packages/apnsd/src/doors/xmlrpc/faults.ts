@@ -20,8 +20,17 @@ export function toFault(thrown: unknown): Fault {
   return { faultCode: fault, faultString: formatFaultString(error) }
 }
 
-function formatFaultString({ code, message, hint }: ApnsdError): string {
-  return hint === undefined || KEPT_AS_THEY_ARE.has(code) ? message : `${message} ${hint}`
+function formatFaultString({ code, message, hint, retryAfterS }: ApnsdError): string {
+  if (KEPT_AS_THEY_ARE.has(code)) return message
+  const sentences = [message]
+  if (hint !== undefined) sentences.push(hint)
+  if (retryAfterS !== undefined) sentences.push(`Try again in ${retryAfterS} s.`)
+  return sentences.join(' ')
+}
+
+/** When the same call is worth another try, in whole seconds; undefined where that is not known, or no use. */
+export function retryAfterOf(thrown: unknown): number | undefined {
+  return thrown instanceof ApnsdError ? thrown.retryAfterS : undefined
 }
 
 /** True for an error that only the daemon's log can explain. */
