@@ -47,6 +47,8 @@ export interface NotificationToSend extends Omit<ApnsNotification, 'apnsId' | 'p
 
 /** How often one notification goes again at once after the peer did not process it; then its owner decides. */
 const MAX_GOES = 5
+/** Urgent ones that go in a row while others wait: enough to be before them, not so many that those never go. */
+const URGENT_IN_A_ROW = 15
 /** So many go over one connection before the next with the most room is looked for. */
 const SLICE = 64
 /** How often it looks for what has waited too long. */
@@ -92,6 +94,9 @@ export class ApnsClient {
   readonly #maxWaiting: number
   /** In order. */
   readonly #fresh = new Fifo<Waiting>()
+  /** In order, and before what is merely fresh. */
+  readonly #urgent = new Fifo<Waiting>()
+  #urgentInARow = 0
   /** Not processed by the peer, to go again before anything else. */
   readonly #again = new Fifo<Flight>()
   #waitingCount = 0
@@ -167,9 +172,10 @@ export class ApnsClient {
   /**
    * Sends all of a source's notifications, as fast as the peer's stream limits allow. Each is settled exactly once. They
    * wait for a connection for as long as it takes: `take` may say that one is not to be sent any more.
+   * @param isUrgent whether they go before what was submitted otherwise and still waits, but for one in sixteen
    */
-  submit(source: NotificationSource): void {
-    this.#enqueue(source, Number.POSITIVE_INFINITY)
+  submit(source: NotificationSource, { isUrgent = false } = {}): void {
+    this.#enqueue(source, Number.POSITIVE_INFINITY, isUrgent ? this.#urgent : this.#fresh)
   }
 
   /**
@@ -250,9 +256,9 @@ export class ApnsClient {
     return { ...notification, payload: body, topic: topic ?? own, apnsId }
   }
 
-  #enqueue(source: NotificationSource, waitsUntilMs: number): void {
+  #enqueue(source: NotificationSource, waitsUntilMs: number, to = this.#fresh): void {
     if (source.length === 0) return
-    this.#fresh.push({ source, next: 0, waitsUntilMs })
+    to.push({ source, next: 0, waitsUntilMs })
     this.#waitingCount += source.length
     if (this.#isOver()) this.#giveUpWaiting('the client takes nothing any more')
     else this.#pump()
@@ -298,13 +304,25 @@ export class ApnsClient {
       this.#waitingCount -= 1
       return again
     }
-    const head = this.#fresh.first
+    const from = this.#nextFifo()
+    const head = from.first
     if (head === undefined) return undefined
     const flight = new Flight(head.source, head.next, head.waitsUntilMs, 0)
     head.next += 1
-    if (head.next >= head.source.length) this.#fresh.shift()
+    if (head.next >= head.source.length) from.shift()
     this.#waitingCount -= 1
     return flight
+  }
+
+  #nextFifo(): Fifo<Waiting> {
+    if (this.#urgent.first === undefined) return this.#fresh
+    const othersWait = this.#fresh.first !== undefined
+    if (othersWait && this.#urgentInARow >= URGENT_IN_A_ROW) {
+      this.#urgentInARow = 0
+      return this.#fresh
+    }
+    this.#urgentInARow += 1
+    return this.#urgent
   }
 
   /** @returns whether the connection may take more */
@@ -360,7 +378,8 @@ export class ApnsClient {
     this.#waitingCount = 0
     const result: SendResult = { type: 'notProcessed', cause }
     for (const flight of this.#again.takeAll()) this.#settle(flight, result)
-    for (const waiting of this.#fresh.takeAll()) this.#settleRest(waiting, result)
+    for (const waiting of [...this.#urgent.takeAll(), ...this.#fresh.takeAll()])
+      this.#settleRest(waiting, result)
     this.#room?.resolve()
     this.#room = null
   }

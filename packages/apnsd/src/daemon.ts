@@ -6,20 +6,24 @@ import { type Address, isLoopback, parseAddress } from './base/address.ts'
 import { Database } from './base/database.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
+import { GroupCommit } from './base/group-commit.ts'
 import type { Log } from './base/log.ts'
 import type { Config } from './config/schema.ts'
 import { readWires } from './config/wires.ts'
 import { Health } from './core/health.ts'
-import type { Clock } from './core/ports.ts'
+import type { Clock, QueueDepth } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
-import type { Wires } from './delivery/app-delivery.ts'
 import { Delivery } from './delivery/delivery.ts'
+import type { Wires } from './delivery/wires.ts'
 import { createHttpServer } from './doors/http-server.ts'
 import { restDoor } from './doors/rest/door.ts'
 import { healthDoor } from './doors/rest/health-door.ts'
+import { notificationsDoor } from './doors/rest/notifications-door.ts'
 import { xmlrpcDoor } from './doors/xmlrpc/door.ts'
 import { OutcomeLog } from './outcomes/outcome-log.ts'
+import { Retention } from './outcomes/retention.ts'
 import { QUEUE_MIGRATIONS } from './queue/sqlite/migrations.ts'
+import { SqliteArchive } from './queue/sqlite/sqlite-archive.ts'
 import { SqliteQueue } from './queue/sqlite/sqlite-queue.ts'
 import { readCredentialFile } from './store/credential-files.ts'
 import { STORE_MIGRATIONS } from './store/migrations.ts'
@@ -53,7 +57,7 @@ export class Daemon {
     const address = parseListen(config.listen)
     const undo: (() => void | Promise<void>)[] = []
     try {
-      const clock: Clock = { now: () => Date.now() }
+      const clock: Clock = { now: () => Date.now(), elapsed: () => performance.now() }
       const health = new Health(log, clock)
       makeDataFolder(config.data)
       const lock = FolderLock.take(config.data)
@@ -69,22 +73,26 @@ export class Daemon {
       if (simulator !== null) undo.push(() => simulator.close())
       const outcomeLog = new OutcomeLog(log)
       undo.push(() => outcomeLog.flush())
-      const { provider, delivery } = build(
+      const { provider, delivery, retention } = build(
         config,
         database,
         simulator === null ? readWires(config.apns, log) : wiresToSimulator(simulator),
         outcomeLog,
+        health,
         clock,
         log,
       )
       const server = createHttpServer(log)
       await server.register(xmlrpcDoor(provider, log))
       await server.register(restDoor(provider))
+      await server.register(notificationsDoor(provider))
       await server.register(healthDoor(() => health.view()))
       const url = await listen(server, address)
       undo.push(() => drain(server, provider, delivery, config.drainSeconds * 1000))
       undo.push(() => health.drain())
       await delivery.start()
+      retention.start()
+      undo.push(() => retention.stop())
       return new Daemon(url, simulator, () => unwind(undo))
     } catch (error) {
       await unwind(undo)
@@ -108,18 +116,29 @@ function build(
   database: Database,
   wires: Wires,
   outcomes: OutcomeLog,
+  health: Health,
   clock: Clock,
   log: Log,
 ) {
   const box = new SecretBox(loadSecretKey(config.data, config.secretKey || undefined))
   const apps = new SqliteAppStore(database, box)
   const feedback = new SqliteFeedbackStore(database)
-  const queue = new SqliteQueue(database, clock, feedback)
+  const commits = new GroupCommit(database)
+  const limits = {
+    maxNotifications: config.queue.maxNotifications,
+    maxBytes: config.queue.maxMegabytes * MEGABYTE,
+  }
+  const queue = new SqliteQueue(database, commits, clock, feedback, limits)
+  const archive = new SqliteArchive(database, commits, clock, (rowId) =>
+    queue.outcomesInHand(rowId),
+  )
+  health.describe('queue', () => describeDepth(queue.depth()))
   const delivery = new Delivery(
     {
       apps,
       queue,
       outcomes,
+      health,
       clock,
       log,
       random: Math.random,
@@ -130,6 +149,7 @@ function build(
   const provider = new Provider({
     apps,
     queue,
+    archive,
     feedback,
     delivery,
     clock,
@@ -137,8 +157,23 @@ function build(
     randomUuid: () => crypto.randomUUID(),
     readCredentialFile,
   })
-  return { provider, delivery }
+  const kept = {
+    keepMs: config.outcomes.keepDays * DAY_MS,
+    maxBytes: config.outcomes.maxMegabytes * MEGABYTE,
+  }
+  return { provider, delivery, retention: new Retention(archive, clock, kept, log) }
 }
+
+const MEGABYTE = 1024 * 1024
+const DAY_MS = 24 * 60 * 60_000
+
+const describeDepth = ({ notifications, bytes, limits, byApp }: QueueDepth) => ({
+  notifications,
+  bytes,
+  maxNotifications: limits.maxNotifications,
+  maxBytes: limits.maxBytes,
+  apps: byApp.size,
+})
 
 /**
  * Ends the way in and the way out together: a call that waits for Apple gets its refusal from delivery, and delivery is

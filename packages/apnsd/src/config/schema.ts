@@ -55,6 +55,40 @@ export const CONFIG_SCHEMA = Type.Object(
       },
       { additionalProperties: false, default: {} },
     ),
+    queue: Type.Object(
+      {
+        maxNotifications: Type.Integer({
+          default: 10_000_000,
+          minimum: 1,
+          description:
+            'How many notifications may wait at most; past it callers are told to come back later. One app may fill three quarters.',
+        }),
+        maxMegabytes: Type.Integer({
+          default: 4096,
+          minimum: 1,
+          description:
+            'How much room on the disk the device tokens and payloads of what waits may take, in MiB. One app may fill three quarters.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
+    outcomes: Type.Object(
+      {
+        keepDays: Type.Number({
+          default: 7,
+          minimum: 0,
+          maximum: 3650,
+          description: 'How many days it is remembered what became of a notification.',
+        }),
+        maxMegabytes: Type.Integer({
+          default: 8192,
+          minimum: 1,
+          description:
+            'How large the data file may become, in MiB, before outcomes are forgotten sooner, the oldest first. What waits is never forgotten.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
     simulator: Type.Boolean({
       default: false,
       description:

@@ -18,7 +18,7 @@ function openHealth() {
     warn: write('warn'),
     error: write('error'),
   }
-  const clock = { nowMs: 1000, now: () => clock.nowMs }
+  const clock = { nowMs: 1000, now: () => clock.nowMs, elapsed: () => clock.nowMs }
   return { health: new Health(log as Log, clock), lines, clock }
 }
 

@@ -174,6 +174,8 @@ export interface OutcomeListener {
 export interface NotificationRecord {
   readonly apnsId: string
   readonly batchId: string
+  /** Its place in the batch. */
+  readonly index: number
   readonly appId: string
   readonly deviceToken: string
   readonly state: State

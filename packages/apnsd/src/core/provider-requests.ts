@@ -1,6 +1,6 @@
+import type { AppPolicy } from './apps/app.ts'
 import type { Refusal } from './notifications/refusal.ts'
 import type { NotificationRequest } from './notifications/request.ts'
-import type { AppPolicy } from './apps/app.ts'
 
 /** What a door hands in to create or change an app. Nothing in it has been checked. */
 export interface ProvisionRequest {
@@ -34,7 +34,7 @@ export interface SubmissionOptions {
   /** At most so many a second. */
   ratePerS?: number | undefined
   /** The same again within 24 hours gives the same answer, and queues nothing. */
-  idempotencyKey?: string | undefined
+  idempotency?: { key: string; digest: string } | undefined
 }
 
 /** What came of a submission that was taken: its notifications are on disk. */
@@ -42,8 +42,9 @@ export interface Receipt {
   /** Names the batch: 24 hex digits, the first 12 bytes of each of its notifications' `apns-id`. */
   batchId: string
   queued: number
-  /** What was not taken, in order. */
+  /** What was not taken, in order; of very many only the first. */
   refused: Refusal[]
+  refusedCount: number
 }
 
 /** A device token that Apple declared dead. */

@@ -1,38 +1,43 @@
-import { type Credential, PUSH_TYPES } from '@apnsd/apns'
+import type { Credential } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
-import { type App, ENVIRONMENTS, type Environment, isSameApp } from './apps/app.ts'
+import { type App, isSameApp } from './apps/app.ts'
+import { checkAppId, checkEnvironment, makeApp } from './apps/provision.ts'
 import { readCredential } from './apps/read-credential.ts'
 import { batchIdFromUuid, parseApnsId } from './notifications/apns-id.ts'
-import { checkNotifications } from './notifications/check.ts'
+import { type CheckedNotification, checkNotifications } from './notifications/check.ts'
 import { cutIntoChunks } from './notifications/chunk.ts'
+import { type Refusal, refusalOf } from './notifications/refusal.ts'
+import type { NotificationRequest } from './notifications/request.ts'
+import { readBatchOptions } from './notifications/submission.ts'
 import type {
   AppStore,
+  BatchRecord,
   Clock,
   Delivery,
+  DeliveryStatus,
   FeedbackStore,
   NotificationRecord,
+  OutcomeArchive,
   Queue,
 } from './ports.ts'
 import type {
   CredentialSource,
   FeedbackEntry,
-  NotificationRequest,
   ProviderCalls,
   ProvisionRequest,
   Receipt,
+  SubmissionOptions,
 } from './provider-requests.ts'
+import { conflict, SubmissionStream } from './submission-stream.ts'
 
-/** pyapns' own default. */
-const DEFAULT_CONNECT_TIMEOUT_S = 15
-const MAX_CONNECT_TIMEOUT_S = 3600
-const MAX_APP_ID_CHARACTERS = 200
-/** A restart takes no longer, as a rule. */
+/** A daemon that is told to stop is mostly back in a few seconds. */
 const SHUT_DOWN_RETRY_AFTER_S = 5
 
 export interface ProviderParts {
   readonly apps: AppStore
   readonly queue: Queue
+  readonly archive: OutcomeArchive
   readonly feedback: FeedbackStore
   readonly delivery: Delivery
   readonly clock: Clock
@@ -59,26 +64,18 @@ export class Provider implements ProviderCalls {
   async provision(request: ProvisionRequest): Promise<void> {
     this.#refuseWhenShuttingDown()
     checkAppId(request.appId)
-    const environment = checkEnvironment(request.environment)
-    const connectTimeoutS = checkTimeout(request.connectTimeoutS ?? DEFAULT_CONNECT_TIMEOUT_S)
+    checkEnvironment(request.environment)
     const credential = await this.#readCredential(request.credential)
-    checkCredentialFits(credential, environment)
-    const topic = chooseTopic(credential, request.topic)
     const before = this.#parts.apps.get(request.appId)
-    // what has reached Apple once need not show it again when only the topic or the timeout changes
-    const keepsReach =
-      before?.environment === environment &&
-      before.credential.fingerprint === credential.fingerprint
-    const reachedAtMs = keepsReach ? before.reachedAtMs : null
-    const app = { id: request.appId, environment, topic, credential, connectTimeoutS, reachedAtMs }
+    const app = makeApp(request, credential, before)
     this.#warnAbout(app)
     if (before === undefined || !isSameApp(before, app)) {
       await this.#parts.apps.put(app)
       this.#parts.log.info(
         {
           app: app.id,
-          environment,
-          topic,
+          environment: app.environment,
+          topic: app.topic,
           credential: credential.type,
           changed: before !== undefined,
         },
@@ -89,17 +86,100 @@ export class Provider implements ProviderCalls {
   }
 
   async notify(appId: string, requests: readonly NotificationRequest[]): Promise<Receipt> {
+    const { topic } = this.app(appId)
+    const { refused, taken } = checkNotifications(topic, requests)
+    const [first] = refused
+    if (first !== undefined) throw refusalOf(first, requests.length)
+    return this.#enqueue(appId, taken, refused, {})
+  }
+
+  /**
+   * Takes notifications for an app: those that Apple would take, on disk when it resolves; the others are refused, each
+   * with what is wrong with it.
+   * @throws {ApnsdError} unknown-app, invalid-argument, idempotency-conflict, apple-unreachable, credential-refused,
+   * queue-full, storage-failed, shutting-down
+   */
+  async submit(
+    appId: string,
+    requests: readonly NotificationRequest[],
+    options: SubmissionOptions,
+  ): Promise<Receipt> {
+    const { topic } = this.app(appId)
+    const { refused, taken } = checkNotifications(topic, requests)
+    return this.#enqueue(appId, taken, refused, options)
+  }
+
+  /**
+   * Begins a submission that comes bit by bit, without end.
+   * @param key what the caller repeats the call by; undefined: not at all
+   * @throws {ApnsdError} unknown-app, apple-unreachable, credential-refused, shutting-down
+   */
+  async openStream(
+    appId: string,
+    submission: SubmissionOptions,
+    key: string | undefined,
+  ): Promise<SubmissionStream> {
     this.#refuseWhenShuttingDown()
-    const app = this.app(appId)
-    const notifications = checkNotifications(app.topic, requests)
+    await this.#untilReachable(appId)
+    return new SubmissionStream({
+      appId,
+      topic: this.app(appId).topic,
+      batchId: batchIdFromUuid(this.#parts.randomUuid()),
+      submission,
+      key,
+      queue: this.#parts.queue,
+      nowMs: this.#parts.clock.now(),
+    })
+  }
+
+  /** Checks notifications as {@link submit} does, and sends nothing. */
+  check(appId: string, requests: readonly NotificationRequest[]): Refusal[] {
+    return checkNotifications(this.app(appId).topic, requests).refused
+  }
+
+  async #enqueue(
+    appId: string,
+    taken: readonly CheckedNotification[],
+    refused: Refusal[],
+    submission: SubmissionOptions,
+  ): Promise<Receipt> {
+    this.#refuseWhenShuttingDown()
+    const options = readBatchOptions(submission, taken.length, this.#parts.clock.now())
     const batchId = batchIdFromUuid(this.#parts.randomUuid())
-    if (notifications.length === 0) return { batchId, queued: 0 }
+    const receipt = {
+      batchId,
+      queued: taken.length,
+      refused,
+      refusedCount: refused.length,
+    }
+    if (taken.length === 0 && submission.idempotency === undefined) return receipt
+    await this.#untilReachable(appId)
+    const chunks = cutIntoChunks({ appId, batchId, options }, taken)
+    const enqueued = await this.#parts.queue.enqueue(
+      chunks,
+      submission.idempotency && {
+        ...submission.idempotency,
+        appId,
+        answer: JSON.stringify(receipt),
+      },
+    )
+    switch (enqueued.type) {
+      case 'enqueued':
+        return receipt
+      case 'repeated':
+        return JSON.parse(enqueued.answer) as Receipt
+      case 'conflict':
+        throw conflict()
+    }
+  }
+
+  /** Waits for the first connection with the app's credential, as pyapns did: a wrong one shows at the first call. */
+  async #untilReachable(appId: string): Promise<void> {
+    const app = this.app(appId)
     await this.#parts.delivery.reach(app, app.connectTimeoutS * 1000)
     this.#refuseWhenShuttingDown()
     // the app may have been removed while this call waited for Apple
     this.app(appId)
-    await this.#parts.queue.enqueue(cutIntoChunks(appId, batchId, notifications))
-    return { batchId, queued: notifications.length }
   }
 
   async takeFeedback(appId: string): Promise<FeedbackEntry[]> {
@@ -144,10 +224,54 @@ export class Provider implements ProviderCalls {
    */
   async notification(apnsId: string): Promise<NotificationRecord> {
     const id = parseApnsId(apnsId)
-    const record = id === null ? undefined : await this.#parts.queue.find(id.batchId, id.index)
+    const record = id === null ? undefined : await this.#parts.archive.find(id.batchId, id.index)
     if (record === undefined)
       throw new ApnsdError('unknown-notification', 'No notification has this apns-id.')
     return record
+  }
+
+  /**
+   * Says what became of a batch.
+   * @throws {ApnsdError} unknown-batch
+   */
+  async batch(batchId: string): Promise<BatchRecord> {
+    const record = await this.#parts.archive.findBatch(batchId.toLowerCase())
+    if (record === undefined) throw new ApnsdError('unknown-batch', 'No batch has this identifier.')
+    return record
+  }
+
+  /**
+   * Lists a batch's notifications by index.
+   * @param firstIndex 0 for the first
+   * @throws {ApnsdError} unknown-batch
+   */
+  async batchNotifications(
+    batchId: string,
+    firstIndex: number,
+    limit: number,
+  ): Promise<NotificationRecord[]> {
+    const { archive } = this.#parts
+    const records = await archive.list(batchId.toLowerCase(), firstIndex, limit)
+    if (records.length === 0) await this.batch(batchId)
+    return records
+  }
+
+  /**
+   * Cancels what of a batch has not been sent.
+   * @returns the batch as it is then; what is on its way ends as Apple answers
+   * @throws {ApnsdError} unknown-batch, storage-failed, shutting-down
+   */
+  async cancelBatch(batchId: string): Promise<BatchRecord> {
+    this.#refuseWhenShuttingDown()
+    const { appId } = await this.batch(batchId)
+    const notifications = await this.#parts.queue.cancel(batchId.toLowerCase())
+    this.#parts.log.info({ app: appId, batch: batchId, notifications }, 'cancelled')
+    return this.batch(batchId)
+  }
+
+  /** How an app's delivery fares. */
+  deliveryStatus(appId: string): DeliveryStatus {
+    return this.#parts.delivery.status(appId)
   }
 
   #refuseWhenShuttingDown(): void {
@@ -172,63 +296,4 @@ export class Provider implements ProviderCalls {
         'the certificate has none of Apple’s extensions, so Apple did not make it; taken with its subject as topic',
       )
   }
-}
-
-function checkAppId(appId: string): void {
-  if (appId === '' || appId.length > MAX_APP_ID_CHARACTERS)
-    throw new ApnsdError(
-      'invalid-argument',
-      `An app_id has 1 to ${MAX_APP_ID_CHARACTERS} characters; this one has ${appId.length}.`,
-      { place: '/appId' },
-    )
-}
-
-function checkEnvironment(environment: string): Environment {
-  const known = ENVIRONMENTS.find((name) => name === environment)
-  if (known !== undefined) return known
-  // the text is pyapns' own, to the letter
-  throw new ApnsdError(
-    'invalid-environment',
-    `Invalid environment provided \`${environment}\`. Valid environments are \`sandbox\` and \`production\``,
-    { place: '/environment' },
-  )
-}
-
-function checkTimeout(seconds: number): number {
-  if (seconds >= 0 && seconds <= MAX_CONNECT_TIMEOUT_S) return seconds
-  throw new ApnsdError(
-    'invalid-argument',
-    `A timeout is 0 to ${MAX_CONNECT_TIMEOUT_S} seconds; this one is ${seconds}.`,
-    { place: '/connectTimeoutS' },
-  )
-}
-
-function checkCredentialFits(credential: Credential, environment: Environment): void {
-  if (credential.type === 'token' || credential.environments.includes(environment)) return
-  throw new ApnsdError(
-    'invalid-credential',
-    `The certificate is for ${credential.environments.join(' and ')}, not for ${environment}.`,
-    { place: '/environment' },
-  )
-}
-
-/** The topic that was asked for, if the credential covers it; else the certificate's own. */
-function chooseTopic(credential: Credential, asked: string | undefined): string {
-  if (credential.type === 'token') {
-    if (asked !== undefined && asked !== '') return asked
-    throw new ApnsdError('invalid-argument', 'A signing key needs a topic beside it.', {
-      place: '/topic',
-      hint: 'The topic is the app’s bundle identifier.',
-    })
-  }
-  if (asked === undefined || asked === '') return credential.defaultTopic
-  const covered = Object.values(PUSH_TYPES).some(({ topicSuffix }) =>
-    credential.topics.includes(asked + topicSuffix),
-  )
-  if (covered) return asked
-  throw new ApnsdError(
-    'invalid-credential',
-    `The certificate is for ${credential.topics.join(', ')}, not for ${asked.slice(0, 200)}.`,
-    { place: '/topic' },
-  )
 }

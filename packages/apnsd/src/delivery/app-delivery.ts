@@ -1,79 +1,84 @@
 import {
   ApnsClient,
-  type ApnsClientOptions,
-  type ApnsEnvironment,
+  type ApnsNotification,
   type ClientEvent,
   CredentialRefusedError,
+  type SendResult,
 } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
 import { type App, sharesConnection } from '../core/apps/app.ts'
-import type { AppStore, Clock, Lease, OutcomeListener, Queue } from '../core/ports.ts'
-import { ChunkRun } from './chunk-run.ts'
+import type { Health } from '../core/health.ts'
+import { DeviceTokenBreaker } from '../core/policy/device-token-breaker.ts'
+import type { AppStore, DeliveryStatus } from '../core/ports.ts'
+import { ChunkRun, type ChunkRunHost } from './chunk-run.ts'
+import { LeasedChunks, type LeasedChunksParts } from './leased-chunks.ts'
+import { OtherEnvironment } from './other-environment.ts'
+import { ThrottledDeviceTokens } from './throttled-device-tokens.ts'
+import type { Wires } from './wires.ts'
 
-/** How clients reach Apple. */
-export type Wire = Pick<
-  ApnsClientOptions,
-  'url' | 'ca' | 'proxy' | 'maxConnections' | 'onKeylog' | 'timings'
->
-export type Wires = Readonly<Record<ApnsEnvironment, Wire>>
-
-export interface DeliveryParts {
+export interface DeliveryParts extends LeasedChunksParts {
   readonly apps: AppStore
-  readonly queue: Queue
-  readonly outcomes: OutcomeListener
-  readonly clock: Clock
-  readonly log: Log
+  readonly health: Health
   readonly random: () => number
   readonly wires: Wires
 }
 
-/** Chunks of one app on their way at a time: enough to keep a connection busy, little enough to lose little in a crash. */
-const MAX_CHUNKS_IN_HAND = 4
-/** Outcomes are written down at least so often, so that a crash sends at most so much of what was answered again. */
-const PROGRESS_INTERVAL_MS = 100
-/** Time and again a refused credential is tried once more, in case it was mended on Apple's side. */
+/** Time and again a paused app is tried once more, in case it was mended on Apple's side. */
 const PAUSE_MS = 15 * 60_000
-/** How long to wait before the disk is tried again when it did not take outcomes. */
-const STORAGE_RETRY_MS = 1000
-/** setTimeout takes no more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Why an app is paused: a code for machines, and what to tell people. */
+const PAUSES = {
+  'credential-refused': {
+    says: 'Apple refuses the credential: the app is paused, its notifications are kept; provision it with a good one',
+  },
+  'device-tokens-rejected': {
+    says:
+      'Apple rejects nearly all device tokens of the app, so its environment or topic is wrong: the app is paused, its ' +
+      'notifications are kept; provision it with the right ones, or with policy.deviceTokenBreaker false to send on',
+  },
+} as const
+type PauseCode = keyof typeof PAUSES
 
 /**
  * The delivery of one app.
  *
- *     sending ──Apple refuses the credential──▶ paused ──15 min, provisioned anew──▶ sending
- *        │                                        │
- *        └───────────── stop(), remove() ─────────┴──▶ stopping ──everything in hand given back──▶ stopped
+ *     sending ──Apple refuses the credential, or nearly all device tokens──▶ paused ──15 min, provisioned anew──▶ sending
+ *        │                                                                     │
+ *        └─────────────────── stop(), remove() ────────────────────────────────┴──▶ stopping ──all given back──▶ stopped
  */
 type State =
   | { readonly name: 'sending' }
-  | { readonly name: 'paused'; readonly why: string; readonly timer: NodeJS.Timeout }
+  | {
+      readonly name: 'paused'
+      readonly code: PauseCode
+      readonly why: string
+      readonly sinceMs: number
+      readonly timer: NodeJS.Timeout
+    }
   | { readonly name: 'stopping'; readonly isRemoved: boolean }
 
-/** Leases an app's chunks, sends them through a client of its own, and gives each back with what came of it. */
+/** Sends an app's chunks through a client of its own, and heeds what Apple says about the app as a whole. */
 export class AppDelivery {
   readonly #parts: DeliveryParts
-  readonly #runs = new Map<ChunkRun, Promise<void>>()
+  readonly #chunks: LeasedChunks
+  readonly #runHost: ChunkRunHost
+  readonly #breaker = new DeviceTokenBreaker()
   #app: App
   #client: ApnsClient
+  #otherEnvironment: OtherEnvironment | null = null
   #state: State = { name: 'sending' }
-  #isPumping = false
-  #mustPumpAgain = false
-  #due: NodeJS.Timeout | undefined
-  #progress: NodeJS.Timeout | undefined
 
   constructor(parts: DeliveryParts, app: App) {
     this.#parts = parts
     this.#app = app
     this.#client = this.#createClient(app)
+    this.#runHost = this.#createRunHost()
+    this.#chunks = this.#createLeasedChunks(app.id)
   }
 
   /** Looks for work. Called when there may be some; needless calls do no harm. */
   wake(): void {
-    if (this.#state.name !== 'sending') return
-    this.#mustPumpAgain = true
-    if (!this.#isPumping) void this.#pump()
+    if (this.#state.name === 'sending') this.#chunks.wake()
   }
 
   /** Follows a change of the app. Where the credential or the environment is another, new connections are made. */
@@ -103,6 +108,14 @@ export class AppDelivery {
     }
   }
 
+  status(): DeliveryStatus {
+    const { connections } = this.#client
+    if (this.#state.name !== 'paused')
+      return { state: 'sending', why: null, sinceMs: null, nextTryAtMs: null, connections }
+    const { why, sinceMs } = this.#state
+    return { state: 'paused', why, sinceMs, nextTryAtMs: sinceMs + PAUSE_MS, connections }
+  }
+
   /** Sends nothing more; resolves when the answers are in, or their time is up, and everything is given back. */
   stop(drainMs: number): Promise<void> {
     return this.#stop(drainMs, false)
@@ -116,14 +129,15 @@ export class AppDelivery {
   async #stop(drainMs: number, isRemoved: boolean): Promise<void> {
     if (this.#state.name === 'paused') clearTimeout(this.#state.timer)
     this.#state = { name: 'stopping', isRemoved }
-    clearTimeout(this.#due)
-    for (const run of this.#runs.keys()) run.release()
-    await this.#client.close(drainMs)
-    await Promise.all(this.#runs.values())
+    this.#chunks.releaseAll()
+    this.#parts.health.set(`app ${this.#app.id}`, null, { isFatal: false })
+    await Promise.all([this.#client.close(drainMs), this.#otherEnvironment?.close(drainMs)])
+    await this.#chunks.givenBack()
   }
 
   #refuseUnlessSending(): void {
-    if (this.#state.name === 'paused') throw credentialRefused(this.#state.why)
+    if (this.#state.name === 'paused' && this.#state.code === 'credential-refused')
+      throw credentialRefused(this.#state.why)
     if (this.#state.name === 'stopping')
       throw new ApnsdError('shutting-down', 'Delivery is being stopped.')
   }
@@ -156,6 +170,64 @@ export class AppDelivery {
     return client
   }
 
+  #createLeasedChunks(appId: string): LeasedChunks {
+    const state = (): State => this.#state
+    return new LeasedChunks(this.#parts, {
+      appId,
+      get isSending() {
+        return state().name === 'sending'
+      },
+      get isStopping() {
+        return state().name === 'stopping'
+      },
+      get fate() {
+        const now = state()
+        return now.name === 'stopping' && now.isRemoved ? 'cancel' : 'keep'
+      },
+      createRun: (lease) => new ChunkRun(lease, this.#app, this.#runHost),
+      send: (run) =>
+        this.#client.submit(run, { isUrgent: run.lease.chunk.options.lane === 'small' }),
+    })
+  }
+
+  #createRunHost(): ChunkRunHost {
+    const { clock, random } = this.#parts
+    return {
+      now: () => clock.now(),
+      random,
+      throttled: new ThrottledDeviceTokens(),
+      credentialRefused: (run, reason) => {
+        // an answer to what was sent with an earlier credential says nothing about the present one
+        if (this.#isCurrent(run)) this.#pause('credential-refused', `Apple answered ${reason}.`)
+      },
+      judged: (run, isSuspect) => this.#judge(run, isSuspect),
+      tryElsewhere: (notification, settled) => this.#tryElsewhere(notification, settled),
+      done: (run) => void this.#chunks.giveBack(run),
+    }
+  }
+
+  #isCurrent(run: ChunkRun): boolean {
+    const app = this.#parts.apps.get(this.#app.id)
+    return !run.isReleased && app !== undefined && sharesConnection(app, this.#app)
+  }
+
+  /** @returns true where the answer is not to be believed */
+  #judge(run: ChunkRun, isSuspect: boolean): boolean {
+    if (!this.#app.policy.deviceTokenBreaker) return false
+    if (this.#isCurrent(run)) this.#breaker.note(isSuspect)
+    if (!this.#breaker.isTripped) return false
+    this.#pause('device-tokens-rejected', 'Apple rejects nearly all of its device tokens.')
+    return isSuspect
+  }
+
+  #tryElsewhere(notification: ApnsNotification, settled: (result: SendResult) => void): boolean {
+    if (this.#state.name !== 'sending' || !OtherEnvironment.isOpenTo(this.#app)) return false
+    const { wires, clock, random } = this.#parts
+    this.#otherEnvironment ??= new OtherEnvironment(this.#app, wires, () => clock.now(), random)
+    this.#otherEnvironment.send(notification, settled)
+    return true
+  }
+
   #onClientEvent(app: App, event: ClientEvent): void {
     const { log } = this.#parts
     const about = { app: app.id, environment: app.environment }
@@ -180,7 +252,7 @@ export class AppDelivery {
         )
         return
       case 'refused':
-        this.#pause(event.cause.message)
+        this.#pause('credential-refused', event.cause.message)
     }
   }
 
@@ -198,14 +270,18 @@ export class AppDelivery {
     }
   }
 
-  /** Nothing more is sent with this credential: what is in hand goes back to the queue, untried. */
-  #pause(why: string): void {
+  /** Nothing more is sent for now: what is in hand goes back to the queue, untried. */
+  #pause(code: PauseCode, why: string): void {
     if (this.#state.name !== 'sending') return
     const timer = setTimeout(() => this.#resume(), PAUSE_MS)
-    this.#state = { name: 'paused', why, timer }
-    this.#parts.log.error(
-      { app: this.#app.id, environment: this.#app.environment, reason: why },
-      'Apple refuses the credential: the app is paused, its notifications are kept; provision it with a good one',
+    const sinceMs = this.#parts.clock.now()
+    this.#state = { name: 'paused', code, why, sinceMs, timer }
+    const { id, environment } = this.#app
+    this.#parts.log.error({ app: id, environment, reason: why }, PAUSES[code].says)
+    this.#parts.health.set(
+      `app ${id}`,
+      { code, detail: `${why} ${PAUSES[code].says}.`, sinceMs },
+      { isFatal: false },
     )
     this.#releaseClient()
   }
@@ -215,115 +291,18 @@ export class AppDelivery {
     if (this.#state.name === 'stopping') return
     if (this.#state.name === 'paused') clearTimeout(this.#state.timer)
     this.#state = { name: 'sending' }
+    this.#breaker.reset()
+    this.#parts.health.set(`app ${this.#app.id}`, null, { isFatal: false })
     this.#releaseClient()
     this.#client = this.#createClient(this.#app)
     this.wake()
   }
 
   #releaseClient(): void {
-    for (const run of this.#runs.keys()) run.release()
+    this.#chunks.releaseAll()
     void this.#client.close()
-  }
-
-  async #pump(): Promise<void> {
-    this.#isPumping = true
-    try {
-      while (this.#mustPumpAgain && this.#state.name === 'sending') {
-        this.#mustPumpAgain = false
-        await this.#leaseMore()
-      }
-    } catch (error) {
-      this.#parts.log.error({ app: this.#app.id, err: error }, 'could not lease from the queue')
-      this.#wakeIn(STORAGE_RETRY_MS)
-    } finally {
-      this.#isPumping = false
-    }
-  }
-
-  async #leaseMore(): Promise<void> {
-    const room = MAX_CHUNKS_IN_HAND - this.#runs.size
-    if (room <= 0) return // the next one that ends wakes us
-    const leases = await this.#parts.queue.lease(this.#app.id, room)
-    for (const lease of leases) this.#start(lease)
-    if (leases.length === room) return
-    const dueMs = await this.#parts.queue.nextDueMs(this.#app.id)
-    if (dueMs !== null) this.#wakeIn(dueMs - this.#parts.clock.now())
-  }
-
-  #wakeIn(delayMs: number): void {
-    clearTimeout(this.#due)
-    if (this.#state.name !== 'sending') return
-    this.#due = setTimeout(() => this.wake(), Math.min(Math.max(1, delayMs), LONGEST_TIMER_MS))
-  }
-
-  #start(lease: Lease): void {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const run = new ChunkRun(lease, this.#app, this.#parts.random, {
-      credentialRefused: (reason) => this.#onCredentialRefused(lease, reason),
-      done: () => void this.#giveBack(run).then(resolve),
-    })
-    this.#runs.set(run, promise)
-    // leasing took a turn of the event loop, in which the delivery may have been halted
-    if (this.#state.name !== 'sending') run.release()
-    this.#progress ??= setInterval(() => this.#writeProgress(), PROGRESS_INTERVAL_MS)
-    if (run.length === 0) void this.#giveBack(run).then(resolve)
-    else this.#client.submit(run)
-  }
-
-  #onCredentialRefused(lease: Lease, reason: string): void {
-    const app = this.#parts.apps.get(lease.chunk.appId)
-    // an answer to what was sent with an earlier credential says nothing about the present one
-    const isCurrent = app !== undefined && sharesConnection(app, this.#app)
-    if (isCurrent && this.#isRunOfCurrentClient(lease)) this.#pause(`Apple answered ${reason}.`)
-  }
-
-  #isRunOfCurrentClient(lease: Lease): boolean {
-    for (const run of this.#runs.keys()) if (run.lease === lease) return !run.isReleased
-    return false
-  }
-
-  #writeProgress(): void {
-    for (const run of this.#runs.keys()) {
-      if (!run.dirty) continue
-      run.dirty = false
-      this.#parts.queue.progress(run.lease).catch((error: unknown) => {
-        run.dirty = true
-        this.#parts.log.error({ app: this.#app.id, err: error }, 'could not write outcomes down')
-      })
-    }
-  }
-
-  /** Gives a chunk back to the queue, however often the disk must be asked to take its outcomes. */
-  async #giveBack(run: ChunkRun): Promise<void> {
-    run.dirty = false
-    while (!(await this.#tryToGiveBack(run))) {
-      if (this.#state.name === 'stopping') break // it is still in the queue, and sent again at the next start
-      await new Promise((resolve) => setTimeout(resolve, STORAGE_RETRY_MS))
-    }
-    this.#runs.delete(run)
-    if (this.#runs.size === 0) {
-      clearInterval(this.#progress)
-      this.#progress = undefined
-    }
-    this.#parts.outcomes.chunkGivenBack(run.lease)
-    this.wake()
-  }
-
-  async #tryToGiveBack({ lease, retryDelayMs, hasRetries }: ChunkRun): Promise<boolean> {
-    const { queue, log } = this.#parts
-    const isRemoved = this.#state.name === 'stopping' && this.#state.isRemoved
-    try {
-      if (lease.outcomes.waiting === 0) await queue.ack(lease)
-      else if (isRemoved) await queue.term(lease, 'cancelled')
-      else await queue.nak(lease, retryDelayMs, hasRetries)
-      return true
-    } catch (error) {
-      log.error(
-        { app: lease.chunk.appId, err: error },
-        'could not write outcomes down, trying again',
-      )
-      return false
-    }
+    void this.#otherEnvironment?.close()
+    this.#otherEnvironment = null
   }
 }
 

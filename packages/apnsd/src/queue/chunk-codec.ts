@@ -78,7 +78,13 @@ function isSame(one: Headers, other: Headers): boolean {
   )
 }
 
-function encodeHeaders({ pushType, priority, topic, expirationEpochS, collapseId }: Headers): Buffer {
+function encodeHeaders({
+  pushType,
+  priority,
+  topic,
+  expirationEpochS,
+  collapseId,
+}: Headers): Buffer {
   const flags =
     (topic === undefined ? 0 : HAS_TOPIC) |
     (expirationEpochS === undefined ? 0 : HAS_EXPIRATION) |
@@ -164,7 +170,7 @@ export function formatRetries(retries: ReadonlyMap<number, Retry>): string | nul
 
 function addToRuns(runs: number[], index: number): void {
   const last = runs.length - 2
-  if (last >= 0 && runs[last]! + runs[last + 1]! === index) runs[last + 1]! += 1
+  if (last >= 0 && index === runs[last]! + runs[last + 1]!) runs[last + 1]! += 1
   else runs.push(index, 1)
 }
 

@@ -27,4 +27,10 @@ export const STORE_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX feedback_untaken ON feedback (app_id, seq) WHERE taken_at_ms IS NULL;
     `,
   },
+  {
+    component: 'app-policy',
+    number: 1,
+    // JSON; absent: as every new app has it
+    sql: `ALTER TABLE apps ADD COLUMN policy TEXT`,
+  },
 ]

@@ -1,7 +1,7 @@
 import type { Credential } from '@apnsd/apns'
 import { readCertificate, readSigningKey } from '@apnsd/apns'
 import type { Database, Row } from '../base/database.ts'
-import type { App, Environment } from '../core/apps/app.ts'
+import { type App, DEFAULT_POLICY, type Environment } from '../core/apps/app.ts'
 import type { AppStore } from '../core/ports.ts'
 import type { SecretBox } from './secret-box.ts'
 
@@ -45,8 +45,8 @@ export class SqliteAppStore implements AppStore {
       this.#database
         .prepare(
           `INSERT OR REPLACE INTO apps
-             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms, policy)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           app.id,
@@ -56,6 +56,7 @@ export class SqliteAppStore implements AppStore {
           app.credential.fingerprint,
           app.connectTimeoutS,
           app.reachedAtMs,
+          JSON.stringify(app.policy),
         )
     })
     this.#apps.set(app.id, app)
@@ -105,6 +106,7 @@ function readApp(row: Row, box: SecretBox): App {
         ? readCertificate(secret.pem, null)
         : readSigningKey(secret.key, secret.keyId, secret.teamId),
     connectTimeoutS: Number(row['connect_timeout_s']),
+    policy: { ...DEFAULT_POLICY, ...(JSON.parse(String(row['policy'] ?? '{}')) as object) },
     reachedAtMs: reachedAtMs === null ? null : Number(reachedAtMs),
   }
 }

@@ -105,6 +105,7 @@ describe('SqliteAppStore', () => {
     topic: 'com.example.a',
     credential,
     connectTimeoutS: 15,
+    policy: { inDoubt: 'drop', tryOtherEnvironment: true, deviceTokenBreaker: false },
     reachedAtMs: null,
   })
 
@@ -168,6 +169,7 @@ describe('SqliteFeedbackStore', () => {
     deviceTokens: ['aa', 'bb', 'cc'],
     payloads: [],
     payloadOf: new Uint16Array(3),
+    options: { lane: 'small', sendAtMs: 0, expiresAtMs: null, ratePerS: null },
   }
   const gone: OutcomeDetail = { status: 410, reason: 'Unregistered', timestampMs: 7 }
 

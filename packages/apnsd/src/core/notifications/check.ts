@@ -1,10 +1,10 @@
 import { PUSH_TYPES } from '@apnsd/apns'
 import type { ErrorCode } from '../../base/errors.ts'
-import type { NotificationRequest } from './request.ts'
-import { checkHeaders, type Headers } from './headers.ts'
 import { parseDeviceToken } from './device-token.ts'
+import { checkHeaders, type Headers } from './headers.ts'
 import { encodePayload, type JsonObject } from './payload.ts'
 import { isRefusal, type Refusal, type Verdict } from './refusal.ts'
+import type { NotificationRequest } from './request.ts'
 
 /** A payload that Apple would take, encoded, with the headers that go with it. */
 export interface CheckedPayload {

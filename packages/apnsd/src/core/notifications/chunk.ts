@@ -71,7 +71,10 @@ function makeChunk(batch: Batch, notifications: readonly CheckedNotification[]):
 }
 
 /** When the last of a chunk's notifications has expired, by its ttl or by Apple's expiration; null: one never does. */
-export function overAtMs({ payloads, options }: Pick<Chunk, 'payloads' | 'options'>): number | null {
+export function overAtMs({
+  payloads,
+  options,
+}: Pick<Chunk, 'payloads' | 'options'>): number | null {
   let latest = 0
   for (const { headers } of payloads)
     latest = Math.max(latest, expiresAtMs(headers, options) ?? Number.POSITIVE_INFINITY)

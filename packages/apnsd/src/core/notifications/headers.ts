@@ -1,8 +1,8 @@
 import { PUSH_TYPES, type PushType, topicFor } from '@apnsd/apns'
 import { nearestName } from '../../base/nearest.ts'
-import type { NotificationRequest } from './request.ts'
 import { derivePushType } from './push-type.ts'
 import type { Verdict } from './refusal.ts'
+import type { NotificationRequest } from './request.ts'
 
 /** The headers that notifications with one payload share; each decided. */
 export interface Headers {
@@ -51,7 +51,11 @@ function findFault({ topic, expirationEpochS, collapseId }: NotificationRequest)
     return refuse('topic', 'The topic is not 1 to 256 printable ASCII characters without blanks.')
   const isBadExpiration =
     expirationEpochS !== undefined &&
-    !(Number.isInteger(expirationEpochS) && expirationEpochS >= 0 && expirationEpochS <= LATEST_EXPIRATION_EPOCH_S)
+    !(
+      Number.isInteger(expirationEpochS) &&
+      expirationEpochS >= 0 &&
+      expirationEpochS <= LATEST_EXPIRATION_EPOCH_S
+    )
   if (isBadExpiration)
     return refuse('expirationEpochS', 'The expiration is not a whole number of seconds since 1970.')
   if (collapseId === undefined) return null

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { derivePushType } from './push-type.ts'
 import type { JsonObject } from './payload.ts'
+import { derivePushType } from './push-type.ts'
 
 const TOPIC = 'com.example.app'
 

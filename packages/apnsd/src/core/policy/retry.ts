@@ -50,9 +50,17 @@ export function decide(result: SendResult, attempt: Attempt): Decision {
       return giveUp({ reason: result.cause })
     case 'inDoubt':
       if (attempt.inDoubt === 'drop') return giveUp({ reason: result.cause })
-      return retryAfter(backoffMs(attempt.number, attempt.jitter), { reason: result.cause }, attempt)
+      return retryAfter(
+        backoffMs(attempt.number, attempt.jitter),
+        { reason: result.cause },
+        attempt,
+      )
     case 'notProcessed':
-      return retryAfter(backoffMs(attempt.number, attempt.jitter), { reason: result.cause }, attempt)
+      return retryAfter(
+        backoffMs(attempt.number, attempt.jitter),
+        { reason: result.cause },
+        attempt,
+      )
     case 'rejected':
       return decideRejected(result, attempt)
   }

@@ -1,44 +1,42 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { ApnsdError } from '../../base/errors.ts'
-import type { App } from '../../core/apps/app.ts'
-import type { NotificationRecord } from '../../core/ports.ts'
 import type { Provider } from '../../core/provider.ts'
 import type { CredentialSource } from '../../core/provider-requests.ts'
-import { AppPath, type CredentialBody, NotificationPath, PutApp } from './schemas.ts'
+import { formatApp } from './format.ts'
+import { AppPath, type CredentialBody, PutApp } from './schemas.ts'
 
-/** JSON over HTTP: apps, and what became of a notification. */
+/** Apps over REST. */
 export function restDoor(provider: Provider): (server: FastifyInstance) => Promise<void> {
   return async (instance) => {
     const server = instance.withTypeProvider<TypeBoxTypeProvider>()
 
+    const show = (appId: string) => formatApp(provider.app(appId), provider.deliveryStatus(appId))
+
     server.get('/healthz', async () => ({ status: 'alive' }))
 
     server.put('/v1/apps/:app', { schema: { params: AppPath, body: PutApp } }, async (request) => {
-      const { environment, topic, credential } = request.body
+      const { environment, topic, credential, policy } = request.body
       await provider.provision({
         appId: request.params.app,
         environment,
         credential: toCredentialSource(credential),
         ...(topic === undefined ? {} : { topic }),
+        ...(policy === undefined ? {} : { policy }),
       })
-      return formatApp(provider.app(request.params.app))
+      return show(request.params.app)
     })
 
-    server.get('/v1/apps', async () => ({ apps: provider.apps().map(formatApp) }))
+    server.get('/v1/apps', async () => ({ apps: provider.apps().map(({ id }) => show(id)) }))
 
     server.get('/v1/apps/:app', { schema: { params: AppPath } }, async (request) =>
-      formatApp(provider.app(request.params.app)),
+      show(request.params.app),
     )
 
     server.delete('/v1/apps/:app', { schema: { params: AppPath } }, async (request, reply) => {
       await provider.removeApp(request.params.app)
       return reply.code(204).send()
     })
-
-    server.get('/v1/notifications/:id', { schema: { params: NotificationPath } }, async (request) =>
-      formatNotification(await provider.notification(request.params.id)),
-    )
   }
 }
 
@@ -56,47 +54,3 @@ function toCredentialSource(credential: CredentialBody): CredentialSource {
     { place: '/credential' },
   )
 }
-
-/** What may be shown of an app: never the secret itself. */
-function formatApp({ id, environment, topic, credential, reachedAtMs }: App) {
-  return {
-    app: id,
-    environment,
-    topic,
-    credential:
-      credential.type === 'certificate'
-        ? {
-            type: 'certificate',
-            fingerprint: credential.fingerprint,
-            topics: credential.topics,
-            environments: credential.environments,
-            hasAppleExtensions: credential.hasAppleExtensions,
-            expiresAt: formatTime(credential.notAfterMs),
-          }
-        : {
-            type: 'token',
-            fingerprint: credential.fingerprint,
-            keyId: credential.keyId,
-            teamId: credential.teamId,
-          },
-    reachedAt: reachedAtMs === null ? null : formatTime(reachedAtMs),
-  }
-}
-
-function formatNotification(record: NotificationRecord) {
-  const { apnsId, batchId, appId, deviceToken, state, detail, attempts, enqueuedAtMs } = record
-  return {
-    apnsId,
-    batch: batchId,
-    app: appId,
-    token: deviceToken,
-    state,
-    attempts,
-    enqueuedAt: formatTime(enqueuedAtMs),
-    status: detail?.status ?? null,
-    reason: detail?.reason ?? null,
-    timestamp: detail?.timestampMs === undefined ? null : formatTime(detail.timestampMs),
-  }
-}
-
-const formatTime = (ms: number): string => new Date(ms).toISOString()

@@ -33,6 +33,16 @@ const Token = Type.Object(
 /** The credential of {@link PutApp}. */
 export type CredentialBody = Type.Static<typeof Certificate> | Type.Static<typeof Token>
 
+/** What is left out stays as it was; see {@link AppPolicy}. */
+const Policy = Type.Object(
+  {
+    inDoubt: Type.Optional(Type.Union([Type.Literal('resend'), Type.Literal('drop')])),
+    tryOtherEnvironment: Type.Optional(Type.Boolean()),
+    deviceTokenBreaker: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+)
+
 /** The body of `PUT /v1/apps/{app}`. */
 export const PutApp = Type.Object(
   {
@@ -46,6 +56,7 @@ export const PutApp = Type.Object(
       discriminator: { propertyName: 'type' },
       oneOf: [Certificate, Token],
     }),
+    policy: Type.Optional(Policy),
   },
   { additionalProperties: false },
 )

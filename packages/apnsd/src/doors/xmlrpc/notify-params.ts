@@ -1,6 +1,6 @@
 import { ApnsdError } from '../../base/errors.ts'
 import type { JsonObject } from '../../core/notifications/payload.ts'
-import type { NotificationRequest } from '../../core/provider-requests.ts'
+import type { NotificationRequest } from '../../core/notifications/request.ts'
 import {
   Base64,
   DateTime,

@@ -96,7 +96,14 @@ export class ChunkWriter {
   ): void {
     const { states, details, retries } = outcomes
     this.#end.run(
-      ...[states, formatDetails(details), formatRetries(retries), nowMs, isCancelled ? 1 : 0, rowId],
+      ...[
+        states,
+        formatDetails(details),
+        formatRetries(retries),
+        nowMs,
+        isCancelled ? 1 : 0,
+        rowId,
+      ],
     )
     this.#forgetPayloads.run(rowId)
   }

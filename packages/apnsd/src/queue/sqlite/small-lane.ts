@@ -25,8 +25,7 @@ export class SmallLane {
   /** A chunk waits at this place: one before the mark moves it back. */
   waitsAt({ dueAtMs, rowId }: Place): void {
     const isBefore =
-      dueAtMs < this.#mark.dueAtMs ||
-      (dueAtMs === this.#mark.dueAtMs && rowId <= this.#mark.rowId)
+      dueAtMs < this.#mark.dueAtMs || (dueAtMs === this.#mark.dueAtMs && rowId <= this.#mark.rowId)
     if (isBefore) this.#mark = { dueAtMs, rowId: rowId - 1 }
   }
 }

@@ -4,12 +4,7 @@ import type { GroupCommit } from '../../base/group-commit.ts'
 import { formatApnsId } from '../../core/notifications/apns-id.ts'
 import { type Outcomes, STATES, type State } from '../../core/outcome.ts'
 import { MAX_CHUNK_NOTIFICATIONS } from '../../core/policy/lanes.ts'
-import type {
-  BatchRecord,
-  Clock,
-  NotificationRecord,
-  OutcomeArchive,
-} from '../../core/ports.ts'
+import type { BatchRecord, Clock, NotificationRecord, OutcomeArchive } from '../../core/ports.ts'
 import { decodeDeviceTokens } from '../chunk-codec.ts'
 import { readOptions, readOutcomes } from './chunk-rows.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
@@ -53,7 +48,7 @@ export class SqliteArchive implements OutcomeArchive {
 
   async find(batchId: string, index: number): Promise<NotificationRecord | undefined> {
     const [record] = await this.list(batchId, index, 1)
-    return record?.apnsId === formatApnsId(batchId, index) ? record : undefined
+    return record?.index === index ? record : undefined
   }
 
   async list(batchId: string, firstIndex: number, limit: number): Promise<NotificationRecord[]> {
@@ -83,7 +78,8 @@ export class SqliteArchive implements OutcomeArchive {
       const outcomes = this.#outcomesOf(row)
       for (let index = 0; index < outcomes.states.length; index += 1) {
         counts[outcomes.stateOf(index)] += 1
-        const reason = outcomes.details.get(index)?.reason ?? outcomes.retries.get(index)?.reason ?? ''
+        const reason =
+          outcomes.details.get(index)?.reason ?? outcomes.retries.get(index)?.reason ?? ''
         if (reason !== '') reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
       }
     }
@@ -129,12 +125,14 @@ function readRecord(
   deviceToken: string,
 ): NotificationRecord {
   const batchId = String(row['batch_id'])
+  const index = Number(row['first_index']) + at
   const state = outcomes.stateOf(at)
   const retry = outcomes.retries.get(at)
   const waitsAgain = state === 'waiting' && retry !== undefined
   return {
-    apnsId: formatApnsId(batchId, Number(row['first_index']) + at),
+    apnsId: formatApnsId(batchId, index),
     batchId,
+    index,
     appId: String(row['app_id']),
     deviceToken,
     state,

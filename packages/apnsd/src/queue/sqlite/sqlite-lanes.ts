@@ -123,9 +123,7 @@ export class SqliteLanes {
 
   #mayGo({ ratePerS, inHand, paceAllowsAtMs, nothingBeforeMs }: Campaign): boolean {
     if (nothingBeforeMs > this.#clock.now()) return false
-    return (
-      ratePerS === null || (inHand < PACED_IN_HAND && paceAllowsAtMs <= this.#clock.elapsed())
-    )
+    return ratePerS === null || (inHand < PACED_IN_HAND && paceAllowsAtMs <= this.#clock.elapsed())
   }
 
   /** Null where none is due that nobody holds; remembers when one will be. */

@@ -3,7 +3,7 @@ import { ApnsdError } from '../../base/errors.ts'
 import { GroupCommit } from '../../base/group-commit.ts'
 import type { Chunk } from '../../core/notifications/chunk.ts'
 import type { FinalState, OutcomeDetail, Outcomes } from '../../core/outcome.ts'
-import { LANES, type Lane } from '../../core/policy/lanes.ts'
+import type { Lane } from '../../core/policy/lanes.ts'
 import type {
   Clock,
   Enqueued,
@@ -95,13 +95,9 @@ export class SqliteQueue implements Queue {
     try {
       await this.#commits.run(() => {
         enqueued =
-          idempotency === undefined
-            ? { type: 'enqueued' }
-            : this.#keys.claim(idempotency, nowMs)
+          idempotency === undefined ? { type: 'enqueued' } : this.#keys.claim(idempotency, nowMs)
         rowIds =
-          enqueued.type === 'enqueued'
-            ? encoded.map((one) => this.#writer.insert(one, nowMs))
-            : []
+          enqueued.type === 'enqueued' ? encoded.map((one) => this.#writer.insert(one, nowMs)) : []
       })
     } catch (error) {
       this.#depth.add(appId, negative(more))
@@ -319,7 +315,11 @@ export class SqliteQueue implements Queue {
     for (const row of ended) {
       notifications += Number(row['waiting'])
       this.#lanes.ended(
-        { appId: String(row['app_id']), batchId: String(row['batch_id']), options: { lane: laneOf(row) } },
+        {
+          appId: String(row['app_id']),
+          batchId: String(row['batch_id']),
+          options: { lane: laneOf(row) },
+        },
         false,
       )
       this.#depth.add(String(row['app_id']), {

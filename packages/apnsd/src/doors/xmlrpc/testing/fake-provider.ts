@@ -1,7 +1,7 @@
 import { ApnsdError } from '../../../base/errors.ts'
+import type { NotificationRequest } from '../../../core/notifications/request.ts'
 import type {
   FeedbackEntry,
-  NotificationRequest,
   ProviderCalls,
   ProvisionRequest,
   Receipt,
@@ -43,7 +43,7 @@ export class FakeProvider implements ProviderCalls {
       if (/^(?:[0-9a-f]{2} *)+$/i.test(deviceToken)) continue
       throw new ApnsdError('invalid-device-token', `Device token ${index} is no hex.`)
     }
-    return { batchId: '0'.repeat(24), queued: requests.length }
+    return { batchId: '0'.repeat(24), queued: requests.length, refused: [], refusedCount: 0 }
   }
 
   async takeFeedback(appId: string): Promise<FeedbackEntry[]> {
