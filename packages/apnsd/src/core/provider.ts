@@ -35,6 +35,8 @@ export interface ProviderParts {
   readonly queue: Queue
   readonly feedback: FeedbackStore
   readonly delivery: Delivery
+  /** Throws `storage-failed` while there is no room for anything new. */
+  readonly checkRoom: () => void
   readonly clock: Clock
   readonly log: Log
   readonly randomUuid: () => string
@@ -58,6 +60,7 @@ export class Provider implements ProviderCalls {
 
   async provision(request: ProvisionRequest): Promise<void> {
     this.#refuseWhenShuttingDown()
+    this.#parts.checkRoom()
     checkAppId(request.appId)
     const environment = checkEnvironment(request.environment)
     const connectTimeoutS = checkTimeout(request.connectTimeoutS ?? DEFAULT_CONNECT_TIMEOUT_S)
@@ -90,6 +93,7 @@ export class Provider implements ProviderCalls {
 
   async notify(appId: string, requests: readonly NotificationRequest[]): Promise<Receipt> {
     this.#refuseWhenShuttingDown()
+    this.#parts.checkRoom()
     const app = this.app(appId)
     const notifications = checkNotifications(app.topic, requests)
     const batchId = batchIdFromUuid(this.#parts.randomUuid())

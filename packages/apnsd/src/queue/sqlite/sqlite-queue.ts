@@ -1,7 +1,7 @@
-import type { StatementSync } from 'node:sqlite'
 import type { Database, Row } from '../../base/database.ts'
 import { ApnsdError } from '../../base/errors.ts'
 import { GroupCommit } from '../../base/group-commit.ts'
+import type { Statement } from '../../base/statement.ts'
 import { formatApnsId } from '../../core/notifications/apns-id.ts'
 import type { Chunk } from '../../core/notifications/chunk.ts'
 import { type OutcomeDetail, Outcomes, type State } from '../../core/outcome.ts'
@@ -33,15 +33,15 @@ export class SqliteQueue implements Queue {
   readonly #commits: GroupCommit
   readonly #held = new Map<number, HeldLease>()
   readonly #listeners: ((appId: string) => void)[] = []
-  readonly #insert: StatementSync
-  readonly #due: StatementSync
-  readonly #nextDue: StatementSync
-  readonly #waitingOf: StatementSync
-  readonly #byId: StatementSync
-  readonly #byPlace: StatementSync
-  readonly #update: StatementSync
-  readonly #end: StatementSync
-  readonly #apps: StatementSync
+  readonly #insert: Statement
+  readonly #due: Statement
+  readonly #nextDue: Statement
+  readonly #waitingOf: Statement
+  readonly #byId: Statement
+  readonly #byPlace: Statement
+  readonly #update: Statement
+  readonly #end: Statement
+  readonly #apps: Statement
 
   constructor(database: Database, clock: Clock, sink: OutcomeSink) {
     this.#clock = clock
