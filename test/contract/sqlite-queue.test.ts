@@ -13,7 +13,9 @@ function open(folder: string, parts: QueueParts): QueueFixture {
   const { clock, sink, limits } = parts
   const database = Database.open(join(folder, 'queue.db'), QUEUE_MIGRATIONS)
   const commits = new GroupCommit(database)
-  const queue = new SqliteQueue(database, commits, clock, sink, limits)
+  const queue = new SqliteQueue(database, commits, clock, sink, limits, (_row, error) => {
+    throw error
+  })
   return {
     queue,
     archive: new SqliteArchive(database, commits, clock, (rowId) => queue.outcomesInHand(rowId)),

@@ -22,8 +22,9 @@ function importsOf(file: string): string[] {
 
 /** The part of the daemon that a file belongs to: `core`, `doors/xmlrpc`; null outside of it. */
 function partOf(path: string): string | null {
-  const [, part = null] = /^packages\/apnsd\/src\/((?:doors\/)?[^/]+)(?:\/|$)/.exec(path) ?? []
-  return part
+  const [, part] = /^packages\/apnsd\/src\/((?:doors\/)?[^/]+)(?:\/|$)/.exec(path) ?? []
+  // a test belongs to what it tests
+  return part?.replace('.test.ts', '.ts') ?? null
 }
 
 /** What each part of the daemon may import besides itself, packages apart. */

@@ -8,6 +8,7 @@ import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import { GroupCommit } from './base/group-commit.ts'
 import type { Log } from './base/log.ts'
+import { describeFault, faultOfSystemError } from './base/storage-error.ts'
 import type { Config } from './config/schema.ts'
 import { readWires } from './config/wires.ts'
 import { Health } from './core/health.ts'
@@ -31,6 +32,7 @@ import { SecretBox } from './store/secret-box.ts'
 import { loadSecretKey } from './store/secret-key.ts'
 import { SqliteAppStore } from './store/sqlite-app-store.ts'
 import { SqliteFeedbackStore } from './store/sqlite-feedback-store.ts'
+import { STORAGE_HEALTH_MIGRATIONS, StorageHealth } from './store/storage-health.ts'
 
 /**
  * The daemon, whole. Builds every part, joins them, starts them in the order in which a notification needs them and
@@ -65,8 +67,12 @@ export class Daemon {
       const database = Database.open(join(config.data, 'apnsd.db'), [
         ...STORE_MIGRATIONS,
         ...QUEUE_MIGRATIONS,
+        ...STORAGE_HEALTH_MIGRATIONS,
       ])
       undo.push(() => database.close())
+      if (database.isNew) log.info({ file: database.path }, 'made a new data file')
+      const storage = new StorageHealth(database, health, clock)
+      undo.push(() => storage.close())
       const simulator = config.simulator
         ? await Simulator.start({ folder: join(config.data, 'simulator') })
         : null
@@ -76,6 +82,7 @@ export class Daemon {
       const { provider, delivery, retention } = build(
         config,
         database,
+        () => storage.checkRoom(),
         simulator === null ? readWires(config.apns, log) : wiresToSimulator(simulator),
         outcomeLog,
         health,
@@ -86,7 +93,12 @@ export class Daemon {
       await server.register(xmlrpcDoor(provider, log))
       await server.register(restDoor(provider))
       await server.register(notificationsDoor(provider))
-      await server.register(healthDoor(() => health.view()))
+      await server.register(
+        healthDoor(() => {
+          storage.refresh()
+          return health.view()
+        }),
+      )
       const url = await listen(server, address)
       undo.push(() => drain(server, provider, delivery, config.drainSeconds * 1000))
       undo.push(() => health.drain())
@@ -114,6 +126,7 @@ async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
 function build(
   config: Config,
   database: Database,
+  checkRoom: () => void,
   wires: Wires,
   outcomes: OutcomeLog,
   health: Health,
@@ -128,7 +141,9 @@ function build(
     maxNotifications: config.queue.maxNotifications,
     maxBytes: config.queue.maxMegabytes * MEGABYTE,
   }
-  const queue = new SqliteQueue(database, commits, clock, feedback, limits)
+  const queue = new SqliteQueue(database, commits, clock, feedback, limits, (rowId, error) =>
+    log.error({ row: rowId, err: error }, 'a chunk in the queue is damaged and is left aside'),
+  )
   const archive = new SqliteArchive(database, commits, clock, (rowId) =>
     queue.outcomesInHand(rowId),
   )
@@ -152,6 +167,7 @@ function build(
     archive,
     feedback,
     delivery,
+    checkRoom,
     clock,
     log,
     randomUuid: () => crypto.randomUUID(),
@@ -210,7 +226,8 @@ function makeDataFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new ApnsdError('storage-failed', `The data folder ${folder} cannot be made.`, {
+    const fault = faultOfSystemError(cause) ?? 'cannot-open'
+    throw describeFault(fault, `The data folder ${folder} cannot be made`, {
       hint: 'Name another with --data.',
       cause,
     })

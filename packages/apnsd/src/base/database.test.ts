@@ -134,7 +134,7 @@ describe('FolderLock', () => {
   it('says when the folder cannot be written to', () => {
     assert.throws(
       () => FolderLock.take(join(folder, 'absent')),
-      storageFailed(/cannot be written to/),
+      storageFailed(/absent cannot be used: it is not there/),
     )
   })
 })

@@ -40,6 +40,8 @@ export interface ProviderParts {
   readonly archive: OutcomeArchive
   readonly feedback: FeedbackStore
   readonly delivery: Delivery
+  /** Throws `storage-failed` while there is no room for anything new. */
+  readonly checkRoom: () => void
   readonly clock: Clock
   readonly log: Log
   readonly randomUuid: () => string
@@ -63,6 +65,7 @@ export class Provider implements ProviderCalls {
 
   async provision(request: ProvisionRequest): Promise<void> {
     this.#refuseWhenShuttingDown()
+    this.#parts.checkRoom()
     checkAppId(request.appId)
     checkEnvironment(request.environment)
     const credential = await this.#readCredential(request.credential)
@@ -120,6 +123,7 @@ export class Provider implements ProviderCalls {
     key: string | undefined,
   ): Promise<SubmissionStream> {
     this.#refuseWhenShuttingDown()
+    this.#parts.checkRoom()
     await this.#untilReachable(appId)
     return new SubmissionStream({
       appId,
@@ -144,6 +148,7 @@ export class Provider implements ProviderCalls {
     submission: SubmissionOptions,
   ): Promise<Receipt> {
     this.#refuseWhenShuttingDown()
+    this.#parts.checkRoom()
     const options = readBatchOptions(submission, taken.length, this.#parts.clock.now())
     const batchId = batchIdFromUuid(this.#parts.randomUuid())
     const receipt = {

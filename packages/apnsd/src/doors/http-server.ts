@@ -99,7 +99,8 @@ function sendProblem(
   log: Log,
 ): FastifyReply {
   const { httpStatus } = ERRORS[error.code]
-  if (error.code === 'internal' || error.code === 'storage-failed')
+  // of the storage the log says once what is wrong, not for each call: see core/health.ts
+  if (error.code === 'internal')
     log.error(
       { err: error, method: request.method, route: request.routeOptions.url },
       'a call failed',

@@ -1,7 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { syncFolder } from '../base/data-file.ts'
 import { ApnsdError } from '../base/errors.ts'
+import { describeFault, faultOfSystemError } from '../base/storage-error.ts'
 import { SECRET_KEY_BYTES } from './secret-box.ts'
 
 const FILE_NAME = 'secret.key'
@@ -36,18 +47,35 @@ function readOrMake(path: string): string {
   } catch (cause) {
     if (cause instanceof ApnsdError) throw cause
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw new ApnsdError('storage-failed', `${path} cannot be read.`, { cause })
+      throw describeFault(faultOfSystemError(cause) ?? 'io-error', `${path} cannot be read`, {
+        cause,
+      })
   }
   const key = randomBytes(SECRET_KEY_BYTES).toString('hex')
-  const file = openSync(path, 'wx', 0o600)
   try {
-    writeSync(file, `${key}\n`)
+    writeKey(path, key)
+  } catch (cause) {
+    throw describeFault(faultOfSystemError(cause) ?? 'io-error', `${path} cannot be written`, {
+      cause,
+    })
+  }
+  return key
+}
+
+/** Writes it under another name first: under its own it is whole, or not there. */
+function writeKey(path: string, key: string): void {
+  const draft = `${path}.new`
+  rmSync(draft, { force: true })
+  const file = openSync(draft, 'wx', 0o600)
+  try {
+    writeFileSync(file, `${key}\n`)
     // it must outlive a power cut as surely as what is sealed with it
     fsyncSync(file)
   } finally {
     closeSync(file)
   }
-  return key
+  renameSync(draft, path)
+  syncFolder(dirname(path))
 }
 
 function refuseIfOthersMayRead(path: string): void {

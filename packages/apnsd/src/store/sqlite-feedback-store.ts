@@ -1,5 +1,5 @@
-import type { StatementSync } from 'node:sqlite'
 import type { Database } from '../base/database.ts'
+import type { Statement } from '../base/statement.ts'
 import type { Chunk } from '../core/notifications/chunk.ts'
 import type { OutcomeDetail } from '../core/outcome.ts'
 import type { FeedbackStore, OutcomeSink } from '../core/ports.ts'
@@ -14,7 +14,7 @@ const STATUS_GONE = 410
  */
 export class SqliteFeedbackStore implements FeedbackStore, OutcomeSink {
   readonly #database: Database
-  readonly #insert: StatementSync
+  readonly #insert: Statement
 
   constructor(database: Database) {
     this.#database = database

@@ -1,5 +1,5 @@
-import type { StatementSync } from 'node:sqlite'
-import type { Database, Row } from '../../base/database.ts'
+import type { Database } from '../../base/database.ts'
+import type { Row, Statement } from '../../base/statement.ts'
 import { type Chunk, overAtMs } from '../../core/notifications/chunk.ts'
 import { Outcomes } from '../../core/outcome.ts'
 import type { BatchOptions, Lane } from '../../core/policy/lanes.ts'
@@ -41,12 +41,12 @@ export const laneOf = (row: Row): Lane => (row['lane'] === 0 ? 'small' : 'large'
 
 /** The statements that write chunks down. */
 export class ChunkWriter {
-  readonly #insert: StatementSync
-  readonly #insertContents: StatementSync
-  readonly #update: StatementSync
-  readonly #end: StatementSync
-  readonly #forgetPayloads: StatementSync
-  readonly #markCancelled: StatementSync
+  readonly #insert: Statement
+  readonly #insertContents: Statement
+  readonly #update: Statement
+  readonly #end: Statement
+  readonly #forgetPayloads: Statement
+  readonly #markCancelled: Statement
 
   constructor(database: Database) {
     this.#insert = database.prepare(

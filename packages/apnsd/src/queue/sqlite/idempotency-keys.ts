@@ -1,5 +1,5 @@
-import type { StatementSync } from 'node:sqlite'
 import type { Database } from '../../base/database.ts'
+import type { Statement } from '../../base/statement.ts'
 import type { Enqueued, IdempotencyKey } from '../../core/ports.ts'
 
 /** How long a call can be repeated. */
@@ -7,9 +7,9 @@ export const KEY_LIFE_MS = 24 * 60 * 60_000
 
 /** Remembers the keys that calls came with, and what each was answered. */
 export class IdempotencyKeys {
-  readonly #find: StatementSync
-  readonly #insert: StatementSync
-  readonly #forget: StatementSync
+  readonly #find: Statement
+  readonly #insert: Statement
+  readonly #forget: Statement
 
   constructor(database: Database) {
     this.#find = database.prepare(

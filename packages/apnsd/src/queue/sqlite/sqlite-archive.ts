@@ -1,6 +1,6 @@
-import type { StatementSync } from 'node:sqlite'
-import type { Database, Row } from '../../base/database.ts'
+import type { Database } from '../../base/database.ts'
 import type { GroupCommit } from '../../base/group-commit.ts'
+import type { Row, Statement } from '../../base/statement.ts'
 import { formatApnsId } from '../../core/notifications/apns-id.ts'
 import { type Outcomes, STATES, type State } from '../../core/outcome.ts'
 import { MAX_CHUNK_NOTIFICATIONS } from '../../core/policy/lanes.ts'
@@ -16,11 +16,11 @@ export class SqliteArchive implements OutcomeArchive {
   readonly #clock: Clock
   readonly #outcomesInHand: (rowId: number) => Outcomes | undefined
   readonly #keys: IdempotencyKeys
-  readonly #byPlace: StatementSync
-  readonly #ofBatch: StatementSync
-  readonly #endedBefore: StatementSync
-  readonly #deleteChunk: StatementSync
-  readonly #deleteContents: StatementSync
+  readonly #byPlace: Statement
+  readonly #ofBatch: Statement
+  readonly #endedBefore: Statement
+  readonly #deleteChunk: Statement
+  readonly #deleteContents: Statement
 
   /** @param outcomesInHand those of a chunk that is leased, which knows more than its row */
   constructor(

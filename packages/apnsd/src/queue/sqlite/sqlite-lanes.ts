@@ -1,5 +1,5 @@
-import type { StatementSync } from 'node:sqlite'
-import type { Database, Row } from '../../base/database.ts'
+import type { Database } from '../../base/database.ts'
+import type { Row, Statement } from '../../base/statement.ts'
 import type { Lane } from '../../core/policy/lanes.ts'
 import type { Clock } from '../../core/ports.ts'
 import { readOptions } from './chunk-rows.ts'
@@ -25,10 +25,10 @@ export class SqliteLanes {
   readonly #isHeld: (rowId: number) => boolean
   readonly #small = new Map<string, SmallLane>()
   readonly #large = new Map<string, LargeLane>()
-  readonly #nextSmall: StatementSync
-  readonly #nextSmallDue: StatementSync
-  readonly #nextOfCampaign: StatementSync
-  readonly #byId: StatementSync
+  readonly #nextSmall: Statement
+  readonly #nextSmallDue: Statement
+  readonly #nextOfCampaign: Statement
+  readonly #byId: Statement
 
   constructor(database: Database, clock: Clock, isHeld: (rowId: number) => boolean) {
     this.#clock = clock

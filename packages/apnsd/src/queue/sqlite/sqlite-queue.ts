@@ -50,21 +50,31 @@ export class SqliteQueue implements Queue {
   readonly #lanes: SqliteLanes
   readonly #depth: DepthCounter
   readonly #keys: IdempotencyKeys
+  /** Chunks whose rows are damaged. */
+  readonly #unreadable = new Set<number>()
+  readonly #onUnreadable: (rowId: number, error: unknown) => void
   #checkedLeasesAtMs = 0
 
+  /** @param onUnreadable told of each chunk that makes no sense, once */
   constructor(
     database: Database,
     commits: GroupCommit,
     clock: Clock,
     sink: OutcomeSink,
     limits: QueueLimits,
+    onUnreadable: (rowId: number, error: unknown) => void,
   ) {
+    this.#onUnreadable = onUnreadable
     this.#clock = clock
     this.#sink = sink
     this.#database = database
     this.#commits = commits
     this.#writer = new ChunkWriter(database)
-    this.#lanes = new SqliteLanes(database, clock, (rowId) => this.#held.has(rowId))
+    this.#lanes = new SqliteLanes(
+      database,
+      clock,
+      (rowId) => this.#held.has(rowId) || this.#unreadable.has(rowId),
+    )
     this.#depth = new DepthCounter(limits)
     this.#keys = new IdempotencyKeys(database)
     // read from the index alone: a million chunks take some 100 ms
@@ -120,7 +130,8 @@ export class SqliteQueue implements Queue {
     const leases: HeldLease[] = []
     let notifications = 0
     for (const row of this.#lanes.due(appId, lane)) {
-      const lease = readLease(row)
+      const lease = this.#read(row)
+      if (lease === null) continue
       lease.endsAtMs = this.#clock.elapsed() + LEASE_MS
       this.#held.set(lease.rowId, lease)
       this.#lanes.leased(lease)
@@ -129,6 +140,18 @@ export class SqliteQueue implements Queue {
       if (notifications >= limit) break
     }
     return leases
+  }
+
+  /** Null for a row that makes no sense: it is left where it is, and the others go on. */
+  #read(row: Row): HeldLease | null {
+    try {
+      return readLease(row)
+    } catch (error) {
+      const rowId = Number(row['id'])
+      this.#unreadable.add(rowId)
+      this.#onUnreadable(rowId, error)
+      return null
+    }
   }
 
   async untilDueMs(appId: string, lane: Lane): Promise<number | null> {
