@@ -1,10 +1,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Command, runChild } from './child.ts'
-import type { LatencyRun, ThroughputRun } from './contestants/contest.ts'
-import { BenchError } from './errors.ts'
-import { percentile } from './statistics.ts'
-import { DEVICE_TOKENS, FILES, PRIORITY, PUSH_TYPE, TOPIC } from './work.ts'
+import { type Command, runChild } from '../common/child.ts'
+import { BenchError } from '../common/errors.ts'
+import type { LatencyRun, ThroughputRun } from '../common/measured.ts'
+import { percentile } from '../common/statistics.ts'
+import { DEVICE_TOKENS, FILES, PRIORITY, PUSH_TYPE, TOPIC } from '../common/work.ts'
 
 /**
  * Runs h2load, prints its process identifier first, and last what it used of the CPU: `times` gives the shell's own time
