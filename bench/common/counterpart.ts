@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BenchError } from './errors.ts'
-import { HOST, makeStageFolder } from './stage-folder.ts'
+import { HOST, makeStageFolder, type StageFolder } from './stage-folder.ts'
 import { FILES, IN_FLIGHT } from './work.ts'
 
 /** nghttpd in a process of its own, which answers 200 for each device token, and the folder that all processes share. */
@@ -21,41 +21,57 @@ const ASK_AGAIN_MS = 20
 
 /** @throws {BenchError} it did not start */
 export async function startCounterpart(): Promise<Counterpart> {
-  const stage = makeStageFolder()
-  const { folder, serverKey, serverCertificate } = stage
+  const files = makeStageFolder()
   try {
-    const port = await freePort()
-    const child = spawn(
-      'nghttpd',
-      [
-        `--address=${HOST}`,
-        `--htdocs=${FILES.documents(folder)}`,
-        `--max-concurrent-streams=${IN_FLIGHT}`,
-        '--workers=1',
-        `--window-bits=${WINDOW_BITS}`,
-        `--connection-window-bits=${WINDOW_BITS}`,
-        String(port),
-        serverKey,
-        serverCertificate,
-      ],
-      { stdio: 'ignore' },
-    )
-    const ended = once(child, 'close').catch(() => undefined)
-    const stop = async (): Promise<void> => {
-      child.kill()
-      await ended
-      stage.remove()
+    const { port, url, stop } = await startNghttpd(files)
+    return {
+      ...{ port, url, folder: files.folder },
+      stop: async () => {
+        await stop()
+        files.remove()
+      },
     }
-    await listening(child, port)
-    return { port, url: `https://${HOST}:${port}`, folder, stop }
   } catch (error) {
-    stage.remove()
+    files.remove()
     throw error
   }
 }
 
+/** The counterpart alone, on a folder that others see to. @throws {BenchError} it did not start */
+export async function startNghttpd({
+  folder,
+  serverKey,
+  serverCertificate,
+}: StageFolder): Promise<Omit<Counterpart, 'folder'>> {
+  const port = await freePort()
+  const child = spawn(
+    'nghttpd',
+    [
+      `--address=${HOST}`,
+      `--htdocs=${FILES.documents(folder)}`,
+      `--max-concurrent-streams=${IN_FLIGHT}`,
+      '--workers=1',
+      `--window-bits=${WINDOW_BITS}`,
+      `--connection-window-bits=${WINDOW_BITS}`,
+      String(port),
+      serverKey,
+      serverCertificate,
+    ],
+    { stdio: 'ignore' },
+  )
+  const ended = once(child, 'close').catch(() => undefined)
+  await listening(child, port)
+  return {
+    ...{ port, url: `https://${HOST}:${port}` },
+    stop: async () => {
+      child.kill()
+      await ended
+    },
+  }
+}
+
 /** A port where nothing listens now. Another process could take it first; then the server does not start. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer()
   await once(server.listen(0, HOST), 'listening')
   const { port } = server.address() as AddressInfo

@@ -72,3 +72,14 @@ export function findProgram(name: string): string | null {
 export function programVersion(name: string): string {
   return findProgram(name) ?? 'not installed'
 }
+
+/** The kind of file system that a folder lies on: what is durable costs there what it costs. */
+export function describeFileSystem(folder: string): string {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([, path = '', kind = '']) => ({ path, kind }))
+    .filter(({ path }) => path !== '' && `${folder}/`.startsWith(path === '/' ? '/' : `${path}/`))
+    .sort((one, other) => one.path.length - other.path.length)
+  return mounts.at(-1)?.kind ?? 'unknown'
+}
