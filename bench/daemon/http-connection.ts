@@ -22,13 +22,37 @@ export function formatRequest(method: string, path: string, type: string, body: 
   return Buffer.concat([Buffer.from(head.join('\r\n') + HEAD_END), bytes])
 }
 
+/** Reads answers, cut anywhere, that say their length. */
+export class AnswerReader {
+  #received: Buffer = Buffer.alloc(0)
+
+  /**
+   * @returns the answer that `bytes` complete; null: some of it is missing
+   * @throws {BenchError} it does not say how long it is
+   */
+  read(bytes: Buffer): HttpAnswer | null {
+    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
+    const headEnd = this.#received.indexOf(HEAD_END)
+    if (headEnd === -1) return null
+    const head = this.#received.toString('latin1', 0, headEnd)
+    const length = /^content-length: (\d+)$/im.exec(head)?.[1]
+    if (length === undefined) throw new BenchError('an answer does not say how long it is')
+    const start = headEnd + HEAD_END.length
+    const end = start + Number(length)
+    if (this.#received.length < end) return null
+    const body = this.#received.toString('utf8', start, end)
+    this.#received = this.#received.subarray(end)
+    return { status: Number(head.split(' ')[1]), body }
+  }
+}
+
 /**
  * A keep-alive connection to the daemon that carries one request at a time. It costs a third of what node:http's client
  * does, and so leaves the two cores to what is measured.
  */
 export class HttpConnection {
   readonly #socket: Socket
-  #received: Buffer = Buffer.alloc(0)
+  readonly #reader = new AnswerReader()
   #waiting: PromiseWithResolvers<HttpAnswer> | null = null
 
   private constructor(socket: Socket) {
@@ -66,21 +90,12 @@ export class HttpConnection {
   }
 
   #take(bytes: Buffer): void {
-    this.#received = this.#received.length === 0 ? bytes : Buffer.concat([this.#received, bytes])
-    const headEnd = this.#received.indexOf(HEAD_END)
-    if (headEnd === -1) return
-    const head = this.#received.toString('latin1', 0, headEnd)
-    const length = /^content-length: (\d+)$/im.exec(head)?.[1]
-    if (length === undefined) {
-      this.#fail('an answer does not say how long it is')
-      return
+    try {
+      const answer = this.#reader.read(bytes)
+      if (answer !== null) this.#answer(answer)
+    } catch (error) {
+      this.#fail(error instanceof Error ? error.message : 'unknown')
     }
-    const start = headEnd + HEAD_END.length
-    const end = start + Number(length)
-    if (this.#received.length < end) return
-    const body = this.#received.toString('utf8', start, end)
-    this.#received = this.#received.subarray(end)
-    this.#answer({ status: Number(head.split(' ')[1]), body })
   }
 
   #answer(answer: HttpAnswer): void {

@@ -3,7 +3,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { BenchError } from '../common/errors.ts'
 import type { Usage } from '../common/measured.ts'
-import { readCpuMicroseconds, readPeakRssBytes, readRssBytes } from '../common/process-usage.ts'
+import {
+  readCpuMicroseconds,
+  readPeakRssBytes,
+  readRssBytes,
+  readWrittenBytes,
+} from '../common/process-usage.ts'
 import { APP } from './calls.ts'
 import { LastWrite } from './last-write.ts'
 
@@ -33,6 +38,7 @@ interface LogLine {
 const STALL_MS = 120_000
 const READY_WITHIN_MS = 60_000
 const STOPS_WITHIN_MS = 60_000
+const WRITES_SAMPLE_MS = 5
 const WARN = 40
 const ERROR_CHARACTERS = 500
 
@@ -156,7 +162,10 @@ export class MeasuredDaemon {
   /** What the daemon uses from the start of `act` to its last write after it, when `count` outcomes are known. */
   async measure(count: number, act: () => Promise<void>): Promise<Usage & { answeredMs: number }> {
     const target = this.accepted + count
-    const lastWrite = new LastWrite(this.pid)
+    const lastWrite = new LastWrite(readWrittenBytes(this.pid))
+    const sampling = setInterval(() => {
+      lastWrite.note(readWrittenBytes(this.pid), performance.now())
+    }, WRITES_SAMPLE_MS)
     const clock = this.startClock()
     const startMs = performance.now()
     try {
@@ -166,7 +175,7 @@ export class MeasuredDaemon {
       const elapsedMs = Math.max(answeredMs, lastWrite.before(lineMs) - startMs)
       return { ...clock.read(), elapsedMs, answeredMs }
     } finally {
-      lastWrite.stop()
+      clearInterval(sampling)
     }
   }
 
