@@ -20,7 +20,7 @@ import {
   summarizeWaiting,
 } from './findings.ts'
 import { runLone } from './lone.ts'
-import { MEASURES, type Measure, SINGLES_SHARE } from './measures.ts'
+import { MEASURES, type Measure } from './measures.ts'
 import type { DaemonBenchOptions } from './options.ts'
 import { runPassed } from './passed.ts'
 import type { DaemonReport } from './report.ts'
@@ -151,23 +151,28 @@ const measureUrgent: Measuring = async (stage, files, options) => {
   }
 }
 
+const FILLINGS = { waiting: 'bulk', 'waiting-singles': 'singles' } as const
+
 const measureWaiting: Measuring = async (stage, files, options) => {
-  if (!options.only.includes('waiting')) return {}
-  const requests = MEASURES.waiting.requests * options.scale
-  const all = await runRounds(
-    stage,
-    roundsOf('waiting', options),
-    ['bulk', 'singles'] as const,
-    (filling) =>
-      runWaiting(stage, files, filling, filling === 'bulk' ? requests : requests * SINGLES_SHARE),
-    ({ rssBytes, start }) =>
-      `${Math.round(rssBytes / 1e6)} MB, started in ${Math.round(start.takenMs)} ms`,
-  )
-  return {
-    waiting: [...counted(all)].map(([name, good]) => summarizeWaiting(name, good)),
-    start: [...counted(all)].map(([name, good]) => summarizeStart(name, good)),
-    refused: refusalsOf(all),
+  const findings: Partial<Findings>[] = []
+  for (const measure of ['waiting', 'waiting-singles'] as const) {
+    if (!options.only.includes(measure)) continue
+    const requests = scaled(MEASURES[measure].requests, options.scale)
+    const all = await runRounds(
+      stage,
+      roundsOf(measure, options),
+      [measure],
+      () => runWaiting(stage, files, FILLINGS[measure], requests),
+      ({ rssBytes, start }) =>
+        `${Math.round(rssBytes / 1e6)} MB, started in ${Math.round(start.takenMs)} ms`,
+    )
+    findings.push({
+      waiting: [...counted(all)].map(([name, good]) => summarizeWaiting(name, good)),
+      start: [...counted(all)].map(([name, good]) => summarizeStart(name, good)),
+      refused: refusalsOf(all),
+    })
   }
+  return joinFindings(findings)
 }
 
 const measurePassed: Measuring = async (stage, files, options) => {

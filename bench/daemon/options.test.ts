@@ -6,7 +6,10 @@ import { HELP, readOptions } from './options.ts'
 
 test('without options all but the long one is measured, in five rounds, and may be saved', () => {
   assert.deepEqual(readOptions([]), {
-    only: ['bulk-xmlrpc', 'bulk-ndjson', 'single', 'lone', 'urgent', 'waiting'],
+    only: [
+      ...['bulk-xmlrpc', 'bulk-ndjson', 'single', 'lone'],
+      ...['urgent', 'waiting', 'waiting-singles'],
+    ],
     rounds: 5,
     scale: 1,
     replyTimesMs: [0, 50],

@@ -30,7 +30,8 @@ nothing else meanwhile.
 
   --only NAMES         of ${MEASURE_NAMES.join(', ')}, with commas between
   --long               also ${LONG}, which is left out unless it is named
-  --rounds N           ${DEFAULT_ROUNDS} unless told otherwise; of urgent and waiting at most 3, of passed 1
+  --rounds N           ${DEFAULT_ROUNDS} unless told otherwise; of urgent and waiting at most 3, of passed and
+                       waiting-singles 1
   --scale X            multiplies the numbers of notifications: 0.05 for a quick look
   --reply-times LIST   for urgent, in ms: ${DEFAULT_REPLY_TIMES_MS.join(',')} unless told otherwise
   --cpu-prof FOLDER    writes a CPU profile of each daemon there, which slows it down

@@ -25,7 +25,7 @@ export function formatReport(report: DaemonReport): string {
     waiting.length > 0 ? formatWaiting(waiting) : '',
     start.length > 0 ? formatStart(start) : '',
     passed.length > 0 ? formatPassed(passed) : '',
-    formatGoals(),
+    formatGoals(namesOf(report)),
     formatRefused(refused),
   ])
 }
@@ -72,8 +72,8 @@ function formatWaiting(rows: readonly WaitingRow[]): string {
   )
   return `## Waiting
 
-Handed in while Apple is out of reach: bulk by calls of a thousand, singles one to a \`notify\`, a thousand to a
-\`system.multicall\`. Delivered when Apple was back, after a SIGKILL and a start.
+Handed in while Apple is out of reach: waiting by calls of a thousand, waiting-singles one to a \`notify\`, a thousand to
+a \`system.multicall\`. Delivered when Apple was back, after a SIGKILL and a start.
 
 ${table}`
 }
@@ -106,7 +106,14 @@ function formatPassed(rows: readonly PassedRow[]): string {
   return `## Memory when many have passed\n\n${table}`
 }
 
-function formatGoals(): string {
-  const table = formatTable(['', 'goal'], Object.entries(GOALS))
-  return `## Goals\n\n${table}`
+/** The measures that have a number, without their reply times. */
+function namesOf({ rows, latency, waiting, passed }: DaemonReport): ReadonlySet<string> {
+  const all = [...rows, ...latency, ...waiting, ...passed]
+  return new Set(all.map(({ name }) => name.split(' ')[0] ?? name))
+}
+
+function formatGoals(names: ReadonlySet<string>): string {
+  const goals = Object.entries(GOALS).filter(([name]) => names.has(name))
+  if (goals.length === 0) return ''
+  return `## What the goals are\n\n${formatTable(['', 'goal'], goals)}`
 }

@@ -33,7 +33,7 @@ describe('npm run bench:daemon', () => {
   }, () => {
     const json = join(folder, 'report.json')
     const kept = readdirSync(RESULTS)
-    const only = ['--only', 'bulk-xmlrpc,single,lone,urgent,waiting']
+    const only = ['--only', 'bulk-xmlrpc,single,lone,urgent,waiting,waiting-singles']
     const quick = ['--rounds', '1', '--scale', '0.001', '--reply-times', '5']
     const { status, stdout, stderr } = bench([...only, ...quick, '--json', json])
     assert.equal(status, 0, stderr)
@@ -66,8 +66,8 @@ describe('npm run bench:daemon', () => {
       assert.deepEqual(
         rows.map(({ name, notifications }) => [name, notifications]),
         [
-          ['bulk', 1000],
-          ['singles', 1000],
+          ['waiting', 1000],
+          ['waiting-singles', 1000],
         ],
       )
     for (const { rssBytes, peakRssBytes, diskBytes } of report.waiting)
