@@ -33,7 +33,7 @@ describe('npm run bench:daemon', () => {
   }, () => {
     const json = join(folder, 'report.json')
     const kept = readdirSync(RESULTS)
-    const only = ['--only', 'bulk-xmlrpc,single,lone,urgent,waiting,waiting-singles']
+    const only = ['--only', 'bulk-xmlrpc,single,lone,urgent,waiting']
     const quick = ['--rounds', '1', '--scale', '0.001', '--reply-times', '5']
     const { status, stdout, stderr } = bench([...only, ...quick, '--json', json])
     assert.equal(status, 0, stderr)
@@ -65,10 +65,7 @@ describe('npm run bench:daemon', () => {
     for (const rows of [report.waiting, report.start])
       assert.deepEqual(
         rows.map(({ name, notifications }) => [name, notifications]),
-        [
-          ['waiting', 1000],
-          ['waiting-singles', 1000],
-        ],
+        [['waiting', 1000]],
       )
     for (const { rssBytes, peakRssBytes, diskBytes } of report.waiting)
       assert.ok(rssBytes > 0 && rssBytes <= peakRssBytes && diskBytes > 0)
