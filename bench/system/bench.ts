@@ -1,8 +1,14 @@
+import { startCounterpart } from '../common/counterpart.ts'
+import { BenchError } from '../common/errors.ts'
+import {
+  describeCommit,
+  describeMachine,
+  findProgram,
+  packageVersion,
+  programVersion,
+} from '../common/machine.ts'
 import { CONTESTANT_NAMES, type ContestantName } from './contestants.ts'
-import { startCounterpart } from './counterpart.ts'
-import { BenchError } from './errors.ts'
 import { measureLatency } from './latency.ts'
-import { describeMachine, describeVersions, findProgram } from './machine.ts'
 import type { BenchOptions } from './options.ts'
 import { measurePool } from './pool.ts'
 import type { Report } from './report.ts'
@@ -38,6 +44,18 @@ export async function runBench(
     return { ...head, ...(await measureAll(stage, options)) }
   } finally {
     await counterpart.stop()
+  }
+}
+
+/** What ran: ours by commit, packages and programs by version. */
+function describeVersions(): Record<string, string> {
+  return {
+    apnsd: describeCommit('packages/apns'),
+    '@parse/node-apn': packageVersion('@parse/node-apn'),
+    apns2: packageVersion('apns2'),
+    'undici (of apns2)': packageVersion('undici'),
+    nghttpd: programVersion('nghttpd'),
+    h2load: programVersion('h2load'),
   }
 }
 

@@ -1,10 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Command, runChild } from './child.ts'
-import type { LatencyRun, ThroughputRun } from './contestants/contest.ts'
-import { BenchError } from './errors.ts'
-import { percentile } from './statistics.ts'
-import { DEVICE_TOKENS, FILES, PRIORITY, PUSH_TYPE, TOPIC } from './work.ts'
+import { type Command, runChild } from '../common/child.ts'
+import { BenchError } from '../common/errors.ts'
+import type { LatencyRun, ThroughputRun } from '../common/measured.ts'
+import { readPeakRssBytes } from '../common/process-usage.ts'
+import { percentile } from '../common/statistics.ts'
+import { DEVICE_TOKENS, FILES, PRIORITY, PUSH_TYPE, TOPIC } from '../common/work.ts'
 
 /**
  * Runs h2load, prints its process identifier first, and last what it used of the CPU: `times` gives the shell's own time
@@ -12,7 +13,6 @@ import { DEVICE_TOKENS, FILES, PRIORITY, PUSH_TYPE, TOPIC } from './work.ts'
  */
 const SHELL = `h2load "$@" & child=$!; trap 'kill $child' TERM; echo "$child"; wait $child; status=$?; times; exit $status`
 const SAMPLE_MS = 20
-const BYTES_PER_KIB = 1024
 const MICROSECONDS = 1_000_000
 /** As long as a provider token. The server does not look at it. */
 const AUTHORIZATION = `bearer ${'x'.repeat(180)}`
@@ -120,8 +120,8 @@ class PeakMemory {
 
   #read(pid: string): void {
     try {
-      const [, kib] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-      if (kib !== undefined) this.bytes = Number(kib) * BYTES_PER_KIB
+      const bytes = readPeakRssBytes(Number(pid))
+      if (!Number.isNaN(bytes)) this.bytes = bytes
     } catch {
       // it has just ended; what was read before holds
     }

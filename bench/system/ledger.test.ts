@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { refusalOf } from '../common/rounds.ts'
 import { check } from './contestants/contest.ts'
 import { Ledger } from './ledger.ts'
-import { refusalOf } from './run.ts'
 
 function settleAll(ledger: Ledger): void {
   for (let index = 0; index < ledger.count; index += 1) ledger.settle(index, null)

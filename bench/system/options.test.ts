@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { UsageError } from '../common/errors.ts'
 import { CONTESTANT_NAMES } from './contestants.ts'
-import { readOptions, UsageError } from './options.ts'
+import { readOptions } from './options.ts'
 
 test('without options all is measured, in five rounds, and may be saved', () => {
   assert.deepEqual(readOptions([]), {

@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util'
+import { UsageError } from '../common/errors.ts'
+import { parseOptions, readNames, readNumber } from '../common/read-options.ts'
 import { CONTESTANT_NAMES, type ContestantName } from './contestants.ts'
-import { BenchError } from './errors.ts'
 
 export const MEASURES = ['throughput', 'latency', 'pool'] as const
 export type Measure = (typeof MEASURES)[number]
@@ -47,8 +47,17 @@ is a run in which something failed.
 Exit codes: 0 all was measured; 1 a part is missing, or a run failed; 2 the options are wrong.
 `
 
-/** What is wrong with the command line. */
-export class UsageError extends BenchError {}
+const OPTIONS = {
+  only: { type: 'string' },
+  measure: { type: 'string' },
+  rounds: { type: 'string' },
+  scale: { type: 'string' },
+  'reply-times': { type: 'string' },
+  soak: { type: 'string' },
+  json: { type: 'string' },
+  'no-save': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const
 
 /**
  * Reads the command line.
@@ -56,7 +65,7 @@ export class UsageError extends BenchError {}
  * @throws {UsageError}
  */
 export function readOptions(args: readonly string[]): BenchOptions | null {
-  const values = parse(args)
+  const values = parseOptions(args, OPTIONS)
   if (values.help === true) return null
   const rounds = readNumber('--rounds', values.rounds, 1) ?? DEFAULT_ROUNDS
   const scale = readNumber('--scale', values.scale, Number.MIN_VALUE) ?? 1
@@ -82,50 +91,4 @@ export function readOptions(args: readonly string[]): BenchOptions | null {
     json: values.json ?? null,
     mayBeSaved: isWhole && values['no-save'] !== true,
   }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        only: { type: 'string' },
-        measure: { type: 'string' },
-        rounds: { type: 'string' },
-        scale: { type: 'string' },
-        'reply-times': { type: 'string' },
-        soak: { type: 'string' },
-        json: { type: 'string' },
-        'no-save': { type: 'boolean' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : 'wrong'}; see --help`, {
-      cause: error,
-    })
-  }
-}
-
-function readNumber(name: string, text: string | undefined, least: number): number | null {
-  if (text === undefined) return null
-  const value = text.trim() === '' ? Number.NaN : Number(text)
-  if (!Number.isFinite(value) || value < least)
-    throw new UsageError(
-      `${name} takes a number${least === Number.MIN_VALUE ? ' above 0' : ` from ${least} on`}, not "${text}"`,
-    )
-  return value
-}
-
-function readNames<Name extends string>(
-  option: string,
-  text: string | undefined,
-  known: readonly Name[],
-): readonly Name[] {
-  if (text === undefined) return known
-  const names = text.split(',').map((name) => name.trim())
-  for (const name of names)
-    if (!known.some((one) => one === name))
-      throw new UsageError(`${option} knows ${known.join(', ')}, not "${name}"`)
-  return known.filter((name) => names.includes(name))
 }

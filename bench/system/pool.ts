@@ -1,10 +1,3 @@
-import type { PoolRun } from './contestants/apnsd-pool.ts'
-import type { ThroughputRun } from './contestants/contest.ts'
-import type { ContestantName } from './contestants.ts'
-import { type Relay, startRelay } from './counterpart.ts'
-import { runH2load } from './h2load.ts'
-import { DEADLINE, refusalsOf, runNode, runRounds, type Stage } from './run.ts'
-import { median, summarize } from './statistics.ts'
 import {
   cpuPerRequest,
   type Measured,
@@ -12,8 +5,16 @@ import {
   type Spread,
   scaled,
   spreadOf,
-} from './throughput.ts'
-import { IN_FLIGHT } from './work.ts'
+  type ThroughputRun,
+} from '../common/measured.ts'
+import { refusalsOf, runRounds } from '../common/rounds.ts'
+import { median, summarize } from '../common/statistics.ts'
+import { IN_FLIGHT } from '../common/work.ts'
+import type { PoolRun } from './contestants/apnsd-pool.ts'
+import type { ContestantName } from './contestants.ts'
+import { runH2load } from './h2load.ts'
+import { type Relay, startRelay } from './relay.ts'
+import { DEADLINE, runNode, type Stage } from './run.ts'
 
 /** A contestant behind a relay that sets the reply time. */
 export interface PoolRow {

@@ -1,59 +1,42 @@
-import type { LatencyRow } from './latency.ts'
-import type { Machine } from './machine.ts'
+import type { LatencyRow, Row } from '../common/measured.ts'
+import {
+  formatHead,
+  formatLatencyTable,
+  formatRefused,
+  joinParts,
+  MB,
+  type ReportHead,
+} from '../common/report-parts.ts'
+import { formatFixed, formatInteger, formatSpread, formatTable } from '../common/table.ts'
+import { DEVICE_TOKENS, IN_FLIGHT, PAYLOAD_BYTES } from '../common/work.ts'
+import type { ContestantName } from './contestants.ts'
 import type { PoolRow } from './pool.ts'
 import { FLAT_BELOW, type Soak } from './soak.ts'
-import { formatFixed, formatInteger, formatSpread, formatTable } from './table.ts'
-import type { Row } from './throughput.ts'
-import { DEVICE_TOKENS, IN_FLIGHT, PAYLOAD_BYTES } from './work.ts'
 
 /** All that a benchmark found out; what `--json` writes. */
-export interface Report {
-  /** ISO 8601, when it began. */
-  readonly startedAt: string
-  readonly command: string
-  readonly machine: Machine
-  readonly versions: Readonly<Record<string, string>>
-  readonly rows: readonly Row[]
-  readonly latency: readonly LatencyRow[]
+export interface Report extends ReportHead {
+  readonly rows: readonly Row<ContestantName>[]
+  readonly latency: readonly LatencyRow<ContestantName>[]
   readonly pool: readonly PoolRow[]
   readonly soak: Soak | null
   /** A sentence for each run that does not count. */
   readonly refused: readonly string[]
 }
 
-const MB = 1_000_000
-const GB = 1_000_000_000
-
 /** The report as Markdown that a person can read as it is. */
 export function formatReport(report: Report): string {
   const { rows, latency, pool, soak, refused } = report
-  const parts = [
+  return joinParts([
     formatHead(report),
     rows.length > 0 ? formatThroughput(rows) : '',
     latency.length > 0 ? formatLatency(latency) : '',
     pool.length > 0 ? formatPool(pool) : '',
     soak !== null ? formatSoak(soak) : '',
-    refused.length > 0
-      ? `## Runs that do not count\n\n${refused.map((why) => `- ${why}`).join('\n')}`
-      : '',
-  ]
-  return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+    formatRefused(refused),
+  ])
 }
 
-function formatHead({ startedAt, command, machine, versions }: Report): string {
-  const { cpu, cores, memoryBytes, system, node, openssl, loadAverage } = machine
-  const memory = `${formatFixed(memoryBytes / GB, 1)} GB`
-  return [
-    `# Benchmark of ${startedAt}`,
-    '',
-    `- command: \`${command}\``,
-    `- machine: ${cpu}, ${cores} cores, ${memory}, ${system}`,
-    `- Node ${node}, OpenSSL ${openssl}; load average ${formatFixed(loadAverage, 2)} at the start`,
-    ...Object.entries(versions).map(([name, version]) => `- ${name}: ${version}`),
-  ].join('\n')
-}
-
-function formatThroughput(rows: readonly Row[]): string {
+function formatThroughput(rows: readonly Row<ContestantName>[]): string {
   const rateOf = (wanted: Row['name']): number | undefined =>
     rows.find(({ name }) => name === wanted)?.requestsPerSecond
   const ceiling = rateOf('h2load')
@@ -83,17 +66,7 @@ over up to 32 connections. The others use one connection.`
 }
 
 function formatLatency(rows: readonly LatencyRow[]): string {
-  const milliseconds = (value: number): string => formatFixed(value, 3)
-  const table = formatTable(
-    ['', 'p50 ms', 'p99 ms', 'runs'],
-    rows.map(({ name, p50Ms, p99Ms, runs, spread }) => [
-      name,
-      formatSpread(p50Ms, spread.p50Ms, milliseconds),
-      formatSpread(p99Ms, spread.p99Ms, milliseconds),
-      String(runs),
-    ]),
-  )
-  return `## A lone notification\n\nFrom call to outcome, one at a time.\n\n${table}`
+  return `## A lone notification\n\nFrom call to outcome, one at a time.\n\n${formatLatencyTable(rows)}`
 }
 
 function formatPool(rows: readonly PoolRow[]): string {

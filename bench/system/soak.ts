@@ -1,8 +1,9 @@
+import { BenchError } from '../common/errors.ts'
+import { cpuPerRequest, perSecond } from '../common/measured.ts'
+import { refusalOf } from '../common/rounds.ts'
+import { median } from '../common/statistics.ts'
 import type { MemorySample, SoakRun } from './contestants/apnsd-soak.ts'
-import { BenchError } from './errors.ts'
-import { refusalOf, runNode, type Stage } from './run.ts'
-import { median } from './statistics.ts'
-import { cpuPerRequest, perSecond } from './throughput.ts'
+import { runNode, type Stage } from './run.ts'
 
 /** Millions of notifications over one connection, and what memory did meanwhile. */
 export interface Soak {

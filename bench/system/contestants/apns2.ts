@@ -5,8 +5,16 @@
  */
 import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { ApnsClient, Notification } from 'apns2'
+import {
+  APS,
+  deviceTokenOf,
+  IN_FLIGHT,
+  KEY_ID,
+  OWN_DATA,
+  TEAM_ID,
+  TOPIC,
+} from '../../common/work.ts'
 import type { Fault } from '../ledger.ts'
-import { APS, deviceTokenOf, IN_FLIGHT, KEY_ID, OWN_DATA, TEAM_ID, TOPIC } from '../work.ts'
 import { contest, sendSideBySide } from './contest.ts'
 
 await contest(({ url, signingKey }) => {

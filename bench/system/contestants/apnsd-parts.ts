@@ -7,7 +7,6 @@ import {
   readSigningKey,
   type SendResult,
 } from '@apnsd/apns'
-import type { Fault, Ledger } from '../ledger.ts'
 import {
   apnsIdOf,
   deviceTokenOf,
@@ -18,7 +17,8 @@ import {
   PUSH_TYPE,
   TEAM_ID,
   TOPIC,
-} from '../work.ts'
+} from '../../common/work.ts'
+import type { Fault, Ledger } from '../ledger.ts'
 import type { Parts } from './contest.ts'
 
 export const PAYLOAD_OCTETS: Uint8Array = Buffer.from(PAYLOAD)

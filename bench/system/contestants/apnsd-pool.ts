@@ -1,15 +1,10 @@
 /** @apnsd/apns with its pool as it comes: how fast it is at some reply time, and to how many connections it grows. */
+
+import type { Checked, Usage } from '../../common/measured.ts'
+import { median } from '../../common/statistics.ts'
 import { type Fault, Ledger } from '../ledger.ts'
-import { median } from '../statistics.ts'
 import { connectClient, faultOf, notificationAt, sourceOf } from './apnsd-parts.ts'
-import {
-  type Checked,
-  check,
-  measureUsage,
-  printLine,
-  readArguments,
-  type Usage,
-} from './contest.ts'
+import { check, measureUsage, printLine, readArguments } from './contest.ts'
 
 export interface PoolRun extends Checked, Usage {
   /** Of lone notifications before the load, from call to outcome: shows what the relay made of the reply time. */

@@ -1,17 +1,11 @@
+import type { Checked, Usage } from '../../common/measured.ts'
 /**
  * @apnsd/apns over millions of notifications, in sources of a thousand as the daemon hands them over. Prints a line of
  * JSON, {@link MemorySample}, for every so many, and {@link SoakRun} at the end. Run with --expose-gc.
  */
 import { Ledger } from '../ledger.ts'
 import { connectClient, sourceOf } from './apnsd-parts.ts'
-import {
-  type Checked,
-  check,
-  measureUsage,
-  printLine,
-  readArguments,
-  type Usage,
-} from './contest.ts'
+import { check, measureUsage, printLine, readArguments } from './contest.ts'
 
 export interface MemorySample {
   readonly settled: number

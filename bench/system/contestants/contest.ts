@@ -7,9 +7,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import type { Checked, LatencyRun, ThroughputRun, Usage } from '../../common/measured.ts'
+import { percentile } from '../../common/statistics.ts'
+import { FILES, PAYLOAD_BYTES } from '../../common/work.ts'
 import { type Fault, Ledger } from '../ledger.ts'
-import { percentile } from '../statistics.ts'
-import { FILES, PAYLOAD_BYTES } from '../work.ts'
 
 /** What a library needs to reach the counterpart. */
 export interface Parts {
@@ -29,29 +30,6 @@ export interface Contestant {
   /** Sends as many as the ledger counts, `IN_FLIGHT` at a time, and settles each. */
   sendAll(ledger: Ledger): void
   close(): Promise<void> | void
-}
-
-/** How many notifications of a run were answered 200, and what went wrong first. */
-export interface Checked {
-  readonly requests: number
-  readonly accepted: number
-  readonly fault: Fault
-}
-
-/** From the first notification sent to the last outcome; the start of the process and the warm-up left out. */
-export interface Usage {
-  readonly elapsedMs: number
-  /** User and system, all threads. */
-  readonly cpuMicroseconds: number
-  /** Of the whole process, its start included. */
-  readonly peakRssBytes: number
-}
-
-export interface ThroughputRun extends Checked, Usage {}
-
-export interface LatencyRun extends Checked {
-  readonly p50Ms: number
-  readonly p99Ms: number
 }
 
 /** Sent before the clock starts: connections are open then, and the hot code is compiled. */

@@ -3,7 +3,6 @@
  * changed for each: its JSON is made once then, which is the fastest way to use it.
  */
 import apn from '@parse/node-apn'
-import type { Fault } from '../ledger.ts'
 import {
   APS,
   apnsIdOf,
@@ -15,7 +14,8 @@ import {
   PUSH_TYPE,
   TEAM_ID,
   TOPIC,
-} from '../work.ts'
+} from '../../common/work.ts'
+import type { Fault } from '../ledger.ts'
 import { contest, sendSideBySide } from './contest.ts'
 
 await contest(({ url, authority, signingKey }) => {

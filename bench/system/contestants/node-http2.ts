@@ -2,7 +2,6 @@
 import { createPrivateKey, sign } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:http2'
-import type { Fault } from '../ledger.ts'
 import {
   apnsIdOf,
   deviceTokenOf,
@@ -13,7 +12,8 @@ import {
   PUSH_TYPE,
   TEAM_ID,
   TOPIC,
-} from '../work.ts'
+} from '../../common/work.ts'
+import type { Fault } from '../ledger.ts'
 import { contest } from './contest.ts'
 
 const STATUS_ACCEPTED = 200

@@ -35,19 +35,8 @@ function distribution(): string {
 
 const ROOT = new URL('../../', import.meta.url).pathname
 
-/** What ran: ours by commit, packages and programs by version. */
-export function describeVersions(): Record<string, string> {
-  return {
-    apnsd: commit(),
-    '@parse/node-apn': packageVersion('@parse/node-apn'),
-    apns2: packageVersion('apns2'),
-    'undici (of apns2)': packageVersion('undici'),
-    nghttpd: programVersion('nghttpd'),
-    h2load: programVersion('h2load'),
-  }
-}
-
-function commit(): string {
+/** Our own code by commit, and whether a folder of it is changed. @param folders within the repository */
+export function describeCommit(...folders: readonly string[]): string {
   try {
     const git = (...args: string[]): string =>
       execFileSync('git', args, {
@@ -55,14 +44,14 @@ function commit(): string {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'ignore'],
       })
-    const changed = git('status', '--porcelain', '--', 'packages/apns').trim() !== ''
+    const changed = git('status', '--porcelain', '--', ...folders).trim() !== ''
     return `commit ${git('rev-parse', '--short', 'HEAD').trim()}${changed ? ', with changes' : ''}`
   } catch {
     return 'not in a git repository'
   }
 }
 
-function packageVersion(name: string): string {
+export function packageVersion(name: string): string {
   try {
     const text = readFileSync(`${ROOT}node_modules/${name}/package.json`, 'utf8')
     return String((JSON.parse(text) as { version: unknown }).version)
@@ -80,6 +69,17 @@ export function findProgram(name: string): string | null {
   }
 }
 
-function programVersion(name: string): string {
+export function programVersion(name: string): string {
   return findProgram(name) ?? 'not installed'
+}
+
+/** The kind of file system that a folder lies on: what is durable costs there what it costs. */
+export function describeFileSystem(folder: string): string {
+  const mounts = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' '))
+    .map(([, path = '', kind = '']) => ({ path, kind }))
+    .filter(({ path }) => path !== '' && `${folder}/`.startsWith(path === '/' ? '/' : `${path}/`))
+    .sort((one, other) => one.path.length - other.path.length)
+  return mounts.at(-1)?.kind ?? 'unknown'
 }

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { growthOf } from './soak.ts'
 import { median, percentile, summarize } from './statistics.ts'
 
 test('the median is the value in the middle, or the mean of the two there', () => {
@@ -20,9 +19,4 @@ test('a percentile is a value that was measured, the nearest rank', () => {
   assert.equal(percentile(hundred, 99), 99)
   assert.equal(percentile([7], 99), 7)
   assert.equal(percentile([1, 2], 0), 1)
-})
-
-test('growth is the last quarter to the second one, so that neither the warm-up nor one peak decides', () => {
-  assert.equal(growthOf([1, 2, 10, 10, 10, 99, 10, 10]), 1)
-  assert.equal(growthOf([1, 2, 10, 10, 15, 16, 20, 20]), 2)
 })
