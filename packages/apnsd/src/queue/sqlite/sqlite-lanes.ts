@@ -38,8 +38,8 @@ export class SqliteLanes {
        ORDER BY c.due_at_ms, c.id`,
     )
     this.#nextSmallDue = database.prepare(
-      `SELECT id, due_at_ms FROM chunks WHERE app_id = ? AND lane = 0 AND (due_at_ms, id) > (?, ?)
-       ORDER BY due_at_ms, id`,
+      `SELECT id, due_at_ms FROM chunks WHERE app_id = ? AND lane = 0 AND due_at_ms IS NOT NULL
+         AND (due_at_ms, id) > (?, ?) ORDER BY due_at_ms, id`,
     )
     this.#nextOfCampaign = database.prepare(
       `SELECT id, due_at_ms FROM chunks WHERE batch_id = ? AND due_at_ms IS NOT NULL AND lane = 1

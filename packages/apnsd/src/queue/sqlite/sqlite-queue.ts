@@ -26,6 +26,7 @@ import {
 import type { HeldLease } from './held-lease.ts'
 import { IdempotencyKeys } from './idempotency-keys.ts'
 import { SqliteLanes } from './sqlite-lanes.ts'
+import { WaitingRows } from './waiting-rows.ts'
 
 /** Long enough for an event loop that was held up, short enough that a stuck holder is noticed. */
 const LEASE_MS = 60_000
@@ -45,7 +46,7 @@ export class SqliteQueue implements Queue {
   readonly #commits: GroupCommit
   readonly #held = new Map<number, HeldLease>()
   readonly #listeners: ((appId: string) => void)[] = []
-  readonly #database: Database
+  readonly #waiting: WaitingRows
   readonly #writer: ChunkWriter
   readonly #lanes: SqliteLanes
   readonly #depth: DepthCounter
@@ -67,7 +68,7 @@ export class SqliteQueue implements Queue {
     this.#onUnreadable = onUnreadable
     this.#clock = clock
     this.#sink = sink
-    this.#database = database
+    this.#waiting = new WaitingRows(database)
     this.#commits = commits
     this.#writer = new ChunkWriter(database)
     this.#lanes = new SqliteLanes(
@@ -208,17 +209,27 @@ export class SqliteQueue implements Queue {
   }
 
   async cancel(batchId: string): Promise<number> {
-    return this.#endWaiting('cancelled', `batch_id = ?`, batchId)
+    let after = -1
+    return this.#cancelAll(() => {
+      const rows = this.#waiting.ofBatch(batchId, after, CHUNKS_IN_A_COMMIT)
+      after = Number(rows.at(-1)?.['first_index'])
+      return rows
+    })
   }
 
   async cancelApp(appId: string): Promise<number> {
-    return this.#endWaiting('cancelled', `app_id = ?`, appId)
+    let after: Row | undefined
+    return this.#cancelAll(() => {
+      const rows = this.#waiting.ofApp(appId, after, CHUNKS_IN_A_COMMIT)
+      after = rows.at(-1)
+      return rows
+    })
   }
 
   async expire(limit: number): Promise<number> {
-    return this.#endSome('expired', 'over_at_ms <= ?', this.#clock.now(), 0, limit).then(
-      ({ chunks }) => chunks,
-    )
+    const nowMs = this.#clock.now()
+    const { chunks } = await this.#endWaiting('expired', () => this.#waiting.over(nowMs, limit))
+    return chunks
   }
 
   onWork(listener: (appId: string) => void): void {
@@ -286,71 +297,60 @@ export class SqliteQueue implements Queue {
     return details.size
   }
 
-  async #endWaiting(
-    state: FinalState,
-    condition: 'batch_id = ?' | 'app_id = ?',
-    value: string,
-  ): Promise<number> {
+  /** Cancels slice by slice, so that others have their turn in between; how many notifications there were. */
+  async #cancelAll(nextSlice: () => Row[]): Promise<number> {
     let notifications = 0
-    let after = 0
     for (;;) {
-      const ended = await this.#endSome(state, condition, value, after, CHUNKS_IN_A_COMMIT)
+      const ended = await this.#endWaiting('cancelled', nextSlice)
       notifications += ended.notifications
-      if (ended.lastRowId === after) return notifications
-      after = ended.lastRowId
+      if (ended.rows === 0) return notifications
     }
   }
 
-  /** Ends chunks that nobody holds; those in hand are marked, and end when they are given back. */
-  async #endSome(
-    state: FinalState,
-    condition: 'batch_id = ?' | 'app_id = ?' | 'over_at_ms <= ?',
-    value: string | number,
-    afterRowId: number,
-    limit: number,
-  ): Promise<{ notifications: number; chunks: number; lastRowId: number }> {
-    const ended: Row[] = []
-    let lastRowId = afterRowId
+  /**
+   * Ends chunks that nobody holds; those in hand are marked where they are cancelled, and end when they are given back.
+   * @param read called within the commit
+   */
+  async #endWaiting(
+    state: 'cancelled' | 'expired',
+    read: () => Row[],
+  ): Promise<{ rows: number; chunks: number; notifications: number }> {
+    let rows: Row[] = []
+    let ended: Row[] = []
     await this.#commits.run(() => {
-      const rows = this.#database
-        .prepare(
-          `SELECT id, app_id, batch_id, lane, bytes, waiting, states, details, retries FROM chunks
-           WHERE ${condition} AND due_at_ms IS NOT NULL AND id > ? ORDER BY id LIMIT ?`,
-        )
-        .all(value, afterRowId, limit)
-      ended.length = 0
-      for (const row of rows) {
-        lastRowId = Number(row['id'])
-        const held = this.#held.get(lastRowId)
-        if (held === undefined) {
-          const outcomes = readOutcomes(row)
-          outcomes.settleRest(state)
-          const isCancelled = state === 'cancelled'
-          this.#writer.end({ rowId: lastRowId, outcomes, isCancelled }, this.#clock.now())
-          ended.push(row)
-        } else if (state === 'cancelled') {
-          held.isCancelled = true
-          this.#writer.markCancelled(lastRowId)
-        }
-      }
+      rows = read()
+      ended = rows.filter((row) => !this.#held.has(Number(row['id'])))
+      for (const row of ended) this.#endRow(row, state)
+      if (state === 'cancelled')
+        for (const row of rows) this.#markCancelled(this.#held.get(Number(row['id'])))
     })
     let notifications = 0
     for (const row of ended) {
       notifications += Number(row['waiting'])
-      this.#lanes.ended(
-        {
-          appId: String(row['app_id']),
-          batchId: String(row['batch_id']),
-          options: { lane: laneOf(row) },
-        },
-        false,
-      )
-      this.#depth.add(String(row['app_id']), {
-        notifications: -Number(row['waiting']),
-        bytes: -Number(row['bytes']),
-      })
+      this.#forgetWaiting(row)
     }
-    return { notifications, chunks: ended.length, lastRowId }
+    return { rows: rows.length, chunks: ended.length, notifications }
+  }
+
+  #endRow(row: Row, state: 'cancelled' | 'expired'): void {
+    const outcomes = readOutcomes(row)
+    outcomes.settleRest(state)
+    const isCancelled = state === 'cancelled'
+    this.#writer.end({ rowId: Number(row['id']), outcomes, isCancelled }, this.#clock.now())
+  }
+
+  #markCancelled(held: HeldLease | undefined): void {
+    if (held === undefined) return
+    held.isCancelled = true
+    this.#writer.markCancelled(held.rowId)
+  }
+
+  #forgetWaiting(row: Row): void {
+    const appId = String(row['app_id'])
+    const chunk = { appId, batchId: String(row['batch_id']), options: { lane: laneOf(row) } }
+    this.#lanes.ended(chunk, false)
+    const notifications = -Number(row['waiting'])
+    this.#depth.add(appId, { notifications, bytes: -Number(row['bytes']) })
   }
 }
 
