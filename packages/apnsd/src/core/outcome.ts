@@ -65,8 +65,7 @@ export class Outcomes {
   attemptsOf(index: number): number {
     const retry = this.retries.get(index)
     if (retry !== undefined) return retry.attempts
-    const state = this.stateOf(index)
-    return state === 'accepted' || state === 'rejected' || state === 'failed' ? 1 : 0
+    return usualAttempts(this.stateOf(index))
   }
 
   /**
@@ -77,7 +76,7 @@ export class Outcomes {
     if (this.states[index] !== 0) throw new Error(`notification ${index} was settled twice`)
     this.states[index] = STATES.indexOf(state)
     if (detail !== undefined) this.details.set(index, detail)
-    if (attempts !== undefined && attempts > 1)
+    if (attempts !== undefined && attempts !== usualAttempts(state))
       this.retries.set(index, { attempts, dueAtMs: 0, reason: '' })
     this.#waiting -= 1
   }
@@ -107,3 +106,7 @@ export class Outcomes {
     return first === Number.POSITIVE_INFINITY ? 0 : first
   }
 }
+
+/** What goes without saying: one attempt for what was sent. */
+const usualAttempts = (state: State): number =>
+  state === 'accepted' || state === 'rejected' || state === 'failed' ? 1 : 0
