@@ -32,6 +32,7 @@ export type Step =
   | { type: 'crash' }
 
 const pick = fc.nat(30)
+const anyApp = fc.constantFrom(0, 0, 0, 1)
 const anyLane = fc.constantFrom(...LANES)
 const delay = fc.constantFrom(0, 0, 0, 10, 5000)
 
@@ -41,7 +42,7 @@ export const STEPS = fc.array(
       weight: 4,
       arbitrary: fc.record({
         type: fc.constant('enqueue' as const),
-        app: pick,
+        app: anyApp,
         lane: anyLane,
         count: fc.integer({ min: 1, max: 3 }),
         startsInMs: delay,
@@ -53,7 +54,7 @@ export const STEPS = fc.array(
       weight: 4,
       arbitrary: fc.record({
         type: fc.constant('lease' as const),
-        app: pick,
+        app: anyApp,
         lane: anyLane,
         limit: fc.constantFrom(1, 2, 1000),
       }),
@@ -76,10 +77,13 @@ export const STEPS = fc.array(
     fc.record({ type: fc.constant('term' as const), lease: pick }),
     fc.record({ type: fc.constant('cancel' as const), batch: pick }),
     fc.record({ type: fc.constant('expire' as const) }),
-    fc.record({ type: fc.constant('pass' as const), ms: fc.constantFrom(1, 10, 5000, 61_000) }),
+    fc.record({
+      type: fc.constant('pass' as const),
+      ms: fc.constantFrom(1, 10, 5000, 5000, 61_000),
+    }),
     fc.record({ type: fc.constant('crash' as const) }),
   ),
-  { maxLength: 60 },
+  { minLength: 30, maxLength: 80, size: 'max' },
 )
 
 interface ModelChunk {
@@ -89,6 +93,8 @@ interface ModelChunk {
   readonly overAtMs: number
   dueAtMs: number
   isCancelled: boolean
+  /** True once it has been given back with nothing waiting in it: until then it is leased again after a crash. */
+  hasEnded: boolean
   /** What is written down. */
   states: State[]
   /** When each may go again, where that is written down. */
@@ -189,6 +195,7 @@ export class QueueModel {
       overAtMs: expiresAtMs ?? Number.POSITIVE_INFINITY,
       dueAtMs,
       isCancelled: false,
+      hasEnded: false,
       states: Array.from({ length: step.count }, () => 'waiting'),
       retriesMs: Array.from({ length: step.count }, () => 0),
       holder: null,
@@ -205,7 +212,7 @@ export class QueueModel {
 
   async #lease(appId: string, lane: Lane, limit: number): Promise<void> {
     const open = this.#chunks.filter(
-      (chunk) => chunk.appId === appId && chunk.lane === lane && chunk.states.includes('waiting'),
+      (chunk) => chunk.appId === appId && chunk.lane === lane && !chunk.hasEnded,
     )
     const isFree = ({ holder, leaseEndsMs }: ModelChunk, slackMs: number): boolean =>
       holder === null || leaseEndsMs + slackMs <= this.#elapsedMs
@@ -296,6 +303,7 @@ export class QueueModel {
 
   #letGo(held: Held): void {
     held.chunk.holder = null
+    held.chunk.hasEnded = !held.chunk.states.includes('waiting')
     this.#held = this.#held.filter((one) => one !== held)
   }
 
@@ -350,6 +358,7 @@ export class QueueModel {
 
   #endRest(chunk: ModelChunk, end: FinalState): void {
     chunk.states = chunk.states.map((state) => (state === 'waiting' ? end : state))
+    chunk.hasEnded = true
     if (chunk.holder === null) return
     this.#held = this.#held.filter(({ lease }) => lease !== chunk.holder)
     chunk.holder = null
