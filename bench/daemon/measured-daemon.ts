@@ -69,7 +69,11 @@ export class MeasuredDaemon {
     this.pid = pid
     this.#signal = signal
     this.#closed = once(child, 'close')
+    // broken off, whatever waits for the daemon fails at once
+    const end = (): void => void child.kill('SIGKILL')
+    signal.addEventListener('abort', end, { once: true })
     child.once('close', () => {
+      signal.removeEventListener('abort', end)
       this.#hasEnded = true
       this.#onNews()
     })
