@@ -25,6 +25,16 @@ export function describeMachine(): Machine {
   }
 }
 
+/** More is under way than what the benchmark itself leaves behind. */
+const BUSY_LOAD = 1
+
+/** Says what busy neighbours make of the numbers, where there are any. */
+export function sayLoad({ loadAverage }: Machine, say: (line: string) => void): void {
+  if (loadAverage <= BUSY_LOAD) return
+  const load = loadAverage.toFixed(1)
+  say(`the machine is busy (load average ${load}): rates will be too low, and times too long`)
+}
+
 function distribution(): string {
   try {
     return /^PRETTY_NAME="?([^"\n]*)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? ''

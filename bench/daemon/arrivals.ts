@@ -71,6 +71,7 @@ class ArrivalTimes {
       const late = setTimeout(() => {
         reject(new BenchError(`notification ${number} did not arrive`))
       }, ARRIVES_WITHIN_MS)
+      late.unref() // who waits for it has a daemon that holds the process
       this.#waiting.set(number, (at) => {
         clearTimeout(late)
         resolve(at)

@@ -6,6 +6,7 @@ import {
   describeMachine,
   findProgram,
   programVersion,
+  sayLoad,
 } from '../common/machine.ts'
 import { type Checked, perSecond, scaled, summarizeLatency } from '../common/measured.ts'
 import { type Runs, refusalsOf, runRounds } from '../common/rounds.ts'
@@ -55,6 +56,7 @@ export async function runDaemonBench(
         'data folder on': describeFileSystem(folder),
       },
     }
+    sayLoad(head.machine, say)
     const stage: Stage = { folder, profileFolder: options.profileFolder, signal, say }
     return { ...head, ...(await measureAll(stage, files, options)) }
   } finally {

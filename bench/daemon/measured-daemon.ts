@@ -61,7 +61,7 @@ export class MeasuredDaemon {
   #hasEnded = false
   /** When a line with outcomes last came. */
   #lineMs = 0
-  #onNews: () => void = () => undefined
+  readonly #waiters: (() => void)[] = []
 
   private constructor(child: ChildProcess, pid: number, startMs: number, signal: AbortSignal) {
     this.#startMs = startMs
@@ -69,9 +69,13 @@ export class MeasuredDaemon {
     this.pid = pid
     this.#signal = signal
     this.#closed = once(child, 'close')
+    // broken off, whatever waits for the daemon fails at once
+    const end = (): void => void child.kill('SIGKILL')
+    signal.addEventListener('abort', end, { once: true })
     child.once('close', () => {
+      signal.removeEventListener('abort', end)
       this.#hasEnded = true
-      this.#onNews()
+      this.#wake()
     })
     if (child.stdout !== null) createInterface(child.stdout).on('line', (line) => this.#read(line))
     child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#note(text))
@@ -196,20 +200,28 @@ export class MeasuredDaemon {
     await this.#closed
   }
 
-  /** Waits for what some line of the log, or the end, brings about. */
+  /** Waits for what some line of the log, or the end, brings about. Many may wait at a time. */
   async #until(holds: () => boolean, withinMs: number, complaint: string): Promise<void> {
-    const deadline = AbortSignal.timeout(withinMs)
-    const either = AbortSignal.any([deadline, this.#signal])
-    while (!holds()) {
-      this.#signal.throwIfAborted()
-      if (this.#hasEnded) throw new BenchError(`the daemon ended: ${this.#trouble.trim()}`)
-      if (this.#others !== '') throw new BenchError(`not all were accepted: ${this.#others}`)
-      if (deadline.aborted) throw new BenchError(`${complaint}: ${this.#trouble || 'no word'}`)
-      await new Promise<void>((resolve) => {
-        this.#onNews = resolve
-        either.addEventListener('abort', () => resolve(), { once: true })
-      })
+    const late = new AbortController()
+    const timer = setTimeout(() => {
+      late.abort()
+      this.#wake()
+    }, withinMs)
+    try {
+      while (!holds()) {
+        this.#signal.throwIfAborted()
+        if (this.#hasEnded) throw new BenchError(`the daemon ended: ${this.#trouble.trim()}`)
+        if (this.#others !== '') throw new BenchError(`not all were accepted: ${this.#others}`)
+        if (late.signal.aborted) throw new BenchError(`${complaint}: ${this.#trouble || 'no word'}`)
+        await new Promise<void>((resolve) => this.#waiters.push(resolve))
+      }
+    } finally {
+      clearTimeout(timer)
     }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
   #read(text: string): void {
@@ -217,7 +229,7 @@ export class MeasuredDaemon {
     if (line.msg === 'ready') this.url = line.url ?? ''
     else if (line.msg === 'outcomes' && line.app === APP) this.#count(line)
     else if (line.level >= WARN) this.#note(`${text}\n`)
-    this.#onNews()
+    this.#wake()
   }
 
   #count({ accepted = 0, others = {} }: LogLine): void {

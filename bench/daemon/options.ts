@@ -25,7 +25,7 @@ export const HELP = `npm run bench:daemon -- [options]
 
 Measures the daemon, apnsd serve in a process of its own, from the call to Apple's answer on disk, against nghttpd on this
 machine. A number counts only when every notification was accepted. Prints medians with the lowest and the highest. A
-whole run takes some ten minutes and is written to bench/results; so that its numbers mean something, let the machine do
+whole run takes a quarter of an hour and is written to bench/results; so that its numbers mean something, let the machine do
 nothing else meanwhile.
 
   --only NAMES         of ${MEASURE_NAMES.join(', ')}, with commas between

@@ -6,6 +6,7 @@ import {
   findProgram,
   packageVersion,
   programVersion,
+  sayLoad,
 } from '../common/machine.ts'
 import { CONTESTANT_NAMES, type ContestantName } from './contestants.ts'
 import { measureLatency } from './latency.ts'
@@ -38,6 +39,7 @@ export async function runBench(
     machine: describeMachine(),
     versions: describeVersions(),
   }
+  sayLoad(head.machine, say)
   const counterpart = await startCounterpart()
   try {
     const stage: Stage = { counterpart, signal, say }

@@ -8,9 +8,9 @@ import { startNghttpd } from '../../bench/common/counterpart.ts'
 import { BenchError } from '../../bench/common/errors.ts'
 import { makeStageFolder } from '../../bench/common/stage-folder.ts'
 import { DEVICE_TOKENS, FILES } from '../../bench/common/work.ts'
-import { runBulkXmlRpc } from '../../bench/daemon/bulk.ts'
+import { handInBulk, runBulkXmlRpc } from '../../bench/daemon/bulk.ts'
 import type { DaemonReport } from '../../bench/daemon/report.ts'
-import { dataFolderOf, type Stage, startDaemon } from '../../bench/daemon/stage.ts'
+import { dataFolderOf, type Stage, startDaemon, withDaemon } from '../../bench/daemon/stage.ts'
 import { missing } from '../support/system-parts.ts'
 
 const ROOT = new URL('../../', import.meta.url).pathname
@@ -107,6 +107,22 @@ describe('a run of the daemon', { skip }, () => {
     signal: new AbortController().signal,
     say: () => undefined,
   }
+
+  it('tells all who wait for outcomes', async () => {
+    const counterpart = await startNghttpd(files)
+    try {
+      await withDaemon(stage, counterpart.url, (daemon) =>
+        Promise.all([
+          daemon.outcomes(1000),
+          daemon.moreOutcomes(),
+          daemon.outcomes(1000),
+          handInBulk(daemon, 1000),
+        ]),
+      )
+    } finally {
+      await counterpart.stop()
+    }
+  })
 
   it('counts for nothing when one device token is answered 404', async () => {
     const path = join(FILES.documents(files.folder), '3', 'device', DEVICE_TOKENS[7] ?? '')
