@@ -144,6 +144,18 @@ export class Database {
     }
   }
 
+  /**
+   * Moves what the log holds into the file and cuts the log: what a commit that failed half way took of the disk is free
+   * again. Does nothing where there is no room for that.
+   */
+  shrinkLog(): void {
+    try {
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!isSqliteError(error)) throw error
+    }
+  }
+
   close(): void {
     if (this.#db.isOpen) this.#db.close()
   }
@@ -248,10 +260,13 @@ const cannotBeUsed = (path: string): string => `The data file ${path} cannot be 
 
 /** What stops a start at a damaged file: with the ways on, of which starting with nothing is never taken by itself. */
 function damaged(path: string, cause: Error): StorageError {
+  // not `.recover`: Debian's sqlite3 is built without it; and .dump says nothing of whose file it is
+  const marks = `PRAGMA application_id=${APPLICATION_ID};PRAGMA user_version=${FORMAT_VERSION};`
+  const save = `(sqlite3 ${path} .dump | sed 's/^ROLLBACK.*/COMMIT;/'; echo '${marks}') | sqlite3 ${path}.saved`
   return new StorageError('damaged', `The data file ${path} is damaged.`, {
     hint:
-      `Put a copy back. Or save what can be read: sqlite3 ${path} .recover | sqlite3 ${path}.saved, ` +
-      `move ${path} and ${path}-wal away, and put the saved file in its place.`,
+      `Put a copy back. Or save what can be read, move ${path} and ${path}-wal away, ` +
+      `and put the saved file in its place: ${save}`,
     cause,
   })
 }

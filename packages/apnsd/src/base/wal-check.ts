@@ -10,6 +10,7 @@ import { sizeOf } from './data-file.ts'
  * Numbers are 4 bytes, big-endian. Frames with other salts are left over from an earlier round.
  */
 const HEADER_BYTES = 32
+const CHECKSUM_OFFSET = 24
 const FRAME_HEADER_BYTES = 24
 /** The last bit tells the byte order of the checksums. */
 const MAGIC = 0x37_7f_06_82
@@ -32,11 +33,28 @@ export function hasLostCommits(path: string, validFrames: number): boolean {
     const header = Buffer.alloc(HEADER_BYTES)
     readSync(file, header, 0, HEADER_BYTES, 0)
     if (header.every((byte) => byte === 0)) return false // a log that had just been made when the power went
-    if (header.readUInt32BE(0) >>> 1 !== MAGIC >>> 1) return true
+    if (!isWhole(header)) return true
     return countCommits(file, bytes, header, validFrames) > 1
   } finally {
     closeSync(file)
   }
+}
+
+function isWhole(header: Buffer): boolean {
+  const magic = header.readUInt32BE(0)
+  const isBigEndian = (magic & 1) === 1
+  let [one, two] = [0, 0]
+  for (let offset = 0; offset < CHECKSUM_OFFSET; offset += 8) {
+    const words = header.subarray(offset, offset + 8)
+    one = (one + (isBigEndian ? words.readUInt32BE(0) : words.readUInt32LE(0)) + two) >>> 0
+    two = (two + (isBigEndian ? words.readUInt32BE(4) : words.readUInt32LE(4)) + one) >>> 0
+  }
+  const isOurKind = magic >>> 1 === MAGIC >>> 1
+  return (
+    isOurKind &&
+    header.readUInt32BE(CHECKSUM_OFFSET) === one &&
+    header.readUInt32BE(CHECKSUM_OFFSET + 4) === two
+  )
 }
 
 function countCommits(file: number, bytes: number, header: Buffer, fromFrame: number): number {

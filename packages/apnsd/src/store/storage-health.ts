@@ -109,6 +109,7 @@ export class StorageHealth {
   }
 
   #probe(): void {
+    this.#database.shrinkLog()
     const obstacle = this.#findObstacle()
     if (obstacle !== null) this.#report('storage', obstacle, true)
     if (obstacle !== null || !this.#tryToWrite(BALLAST_BYTES)) {
