@@ -59,7 +59,11 @@ for (const { name, on } of shortages())
 
     it('refuses whatever would have to be written, answers the rest, and goes on by itself when there is room', async () => {
       const before = await startWithApp()
+      stage.simulator.killDevice('dead'.repeat(16))
+      await stage.call('notify', 'myapp', 'dead'.repeat(16), payload('to nobody'))
+      await stage.daemon.waitForLog(({ msg, others }) => msg === 'outcomes' && others !== undefined)
       shortage.begin()
+      await refused('feedback', 'myapp')
       for (let call = 0; call < 50; call += 1)
         await refused('notify', 'myapp', DEVICE_TOKEN, payload('refused'))
       const { pem } = stage.simulator.issueCertificate({ topic: 'com.example.other' })
@@ -83,7 +87,6 @@ for (const { name, on } of shortages())
         [['myapp', TOPIC]],
       )
       assert.equal((await stage.outcome(before)).state, 'accepted')
-      assert.deepEqual(await stage.call('feedback', 'myapp'), [])
       assert.equal((await get('/healthz')).status, 200)
       const readiness = await get('/readyz')
       assert.equal(readiness.status, 503)
@@ -101,6 +104,9 @@ for (const { name, on } of shortages())
         [['a check fails', 'storage']],
       )
       assert.equal((await get('/readyz')).status, 200)
+      const feedback = (await stage.call('feedback', 'myapp')) as unknown[]
+      assert.equal(feedback.length, 1)
+      assert.deepEqual(await stage.call('feedback', 'myapp'), [])
       await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('after'))
       const taken = await stage.settled(2)
       assert.deepEqual(

@@ -3,7 +3,13 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { COMPANIONS, checkDataFile, diagnose, identityOf, sizeOf, syncFolder } from './data-file.ts'
 import { type Row, Statement } from './statement.ts'
-import { describeFault, isSqliteError, StorageError, toStorageError } from './storage-error.ts'
+import {
+  describeFault,
+  faultOfSystemError,
+  isSqliteError,
+  StorageError,
+  toStorageError,
+} from './storage-error.ts'
 import { hasLostCommits } from './wal-check.ts'
 
 export type { Row } from './statement.ts'
@@ -65,9 +71,15 @@ export class Database {
    * @throws {ApnsdError} storage-failed: not readable, not writable, damaged, not ours, or written by a newer version
    */
   static open(path: string, migrations: readonly Migration[]): Database {
-    const isThere = checkDataFile(path)
-    if (!isThere) Database.#make(path, migrations)
-    return Database.#open(path, migrations, !isThere)
+    try {
+      const isThere = checkDataFile(path)
+      if (!isThere) Database.#make(path, migrations)
+      else if (hasLostCommits(`${path}-wal`)) throw damagedLog(path)
+      return Database.#open(path, migrations, !isThere)
+    } catch (error) {
+      const fault = faultOfSystemError(error)
+      throw fault === null ? error : describeFault(fault, cannotBeUsed(path), { cause: error })
+    }
   }
 
   /** Makes the file under another name first: under its own it is whole from the beginning, or not there. */
@@ -182,19 +194,13 @@ export class Database {
   }
 
   #start(migrations: readonly Migration[]): void {
-    this.#useLog()
+    if (this.#pragma('journal_mode = WAL', 'journal_mode') !== 'wal')
+      throw describeFault('no-locks', cannotBeUsed(this.path))
     this.#db.exec(SETTINGS)
     this.#checkFormat()
     if (!this.isNew) this.#checkPages()
     this.#migrate(migrations)
     this.#db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  }
-
-  #useLog(): void {
-    if (this.#pragma('journal_mode = WAL', 'journal_mode') !== 'wal')
-      throw describeFault('no-locks', cannotBeUsed(this.path))
-    const frames = Number(this.#pragma('wal_checkpoint(NOOP)', 'log'))
-    if (hasLostCommits(`${this.path}-wal`, frames)) throw damagedLog(this.path)
   }
 
   #emptyLog(): void {

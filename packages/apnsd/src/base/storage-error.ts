@@ -190,5 +190,6 @@ const BY_SYSTEM_CODE: Readonly<Record<string, StorageFault>> = {
 
 /** What an error of the operating system means for storage; null where it says nothing about it. */
 export function faultOfSystemError(error: unknown): StorageFault | null {
+  if (!(error instanceof Error) || !('syscall' in error)) return null
   return BY_SYSTEM_CODE[(error as NodeJS.ErrnoException).code ?? ''] ?? null
 }
