@@ -158,28 +158,32 @@ for (const { name, on } of shortages())
       assert.equal(stage.simulator.totals.accepted, 1)
     })
 
-    it('does not start, says why, and starts when there is room, with all that waited', async () => {
-      await startWithApp()
-      const { authority, url } = stage.simulator
-      await stage.simulator.close()
-      await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('waits'))
-      await stage.daemon.stop()
-      if (shortage.under.length === 0) shortage.begin()
-      await assert.rejects(stage.startDaemon(url, shortage.under), (error: Error) => {
-        assert.match(error.message, /ended with 7: apnsd: The data (?:file|folder) \/\S+ cannot be/)
-        assert.match(error.message, shortage.sentence)
-        return true
+    for (const end of ['stop', 'kill'] as const)
+      it(`does not start after a ${end}, says why, and starts when there is room, with all that waited`, async () => {
+        await startWithApp()
+        const { authority, url } = stage.simulator
+        await stage.simulator.close()
+        await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('waits'))
+        await stage.daemon[end]()
+        if (shortage.under.length === 0) shortage.begin()
+        await assert.rejects(stage.startDaemon(url, shortage.under), (error: Error) => {
+          assert.match(
+            error.message,
+            /ended with 7: apnsd: The data (?:file|folder) \/\S+ cannot be/,
+          )
+          assert.match(error.message, shortage.sentence)
+          return true
+        })
+        if (shortage.under.length === 0) shortage.end()
+        const { certificatePem, privateKeyPem } = authority
+        stage.simulator = await Simulator.start({
+          listen: { host: '127.0.0.1', port: Number(new URL(url).port) },
+          authority: { certificatePem, privateKeyPem },
+        })
+        await stage.startDaemon(url)
+        const [taken] = await stage.settled(1)
+        assert.deepEqual(taken?.payload, payload('waits'))
       })
-      if (shortage.under.length === 0) shortage.end()
-      const { certificatePem, privateKeyPem } = authority
-      stage.simulator = await Simulator.start({
-        listen: { host: '127.0.0.1', port: Number(new URL(url).port) },
-        authority: { certificatePem, privateKeyPem },
-      })
-      await stage.startDaemon(url)
-      const [taken] = await stage.settled(1)
-      assert.deepEqual(taken?.payload, payload('waits'))
-    })
 
     it('does not start for the first time either, and leaves nothing half made', async () => {
       if (shortage.under.length === 0) shortage.begin()

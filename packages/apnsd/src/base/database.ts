@@ -200,6 +200,7 @@ export class Database {
     this.#checkFormat()
     if (!this.isNew) this.#checkPages()
     this.#migrate(migrations)
+    this.#proveWritable()
     this.#db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
   }
 
@@ -236,6 +237,11 @@ export class Database {
     if ((sizeOf(this.path) ?? 0) > MAX_CHECKED_BYTES) return
     const found = this.#pragma('quick_check(1)', 'quick_check')
     if (found !== 'ok') throw damaged(this.path, new Error(String(found)))
+  }
+
+  /** A disk that refuses everything, such as one that became read-only after an error, lets itself be opened. */
+  #proveWritable(): void {
+    this.#commit(() => this.#db.exec(`PRAGMA user_version = ${FORMAT_VERSION}`))
   }
 
   #pragma(pragma: string, column = pragma): unknown {
