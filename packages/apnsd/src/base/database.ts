@@ -30,7 +30,7 @@ const FORMAT_VERSION = 1
 /** The log is cut to this when it has been longer, by a large commit for example. */
 const MAX_IDLE_LOG_BYTES = 16 * 1024 * 1024
 /** Larger files are not searched for damage at the start, which reads them whole. */
-const MAX_CHECKED_BYTES = 256 * 1024 * 1024
+const MAX_CHECKED_BYTES = 64 * 1024 * 1024
 
 /** Nobody else should write to the file. If somebody does, the daemon stands still for so long before it refuses. */
 const BUSY_TIMEOUT_MS = 250
