@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Simulator } from '@apnsd/simulator'
 import { XmlRpcFault } from '../../packages/apnsd/src/doors/xmlrpc/parse-response.ts'
@@ -191,6 +193,7 @@ for (const { name, on } of shortages())
         stage.startDaemon(stage.simulator.url, shortage.under),
         /ended with 7: apnsd: /,
       )
+      assert.equal(existsSync(join(stage.dataFolder, 'apnsd.db')), false)
       if (shortage.under.length === 0) shortage.end()
       await startWithApp()
     })
