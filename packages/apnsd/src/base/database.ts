@@ -6,7 +6,7 @@ import { type Row, Statement } from './statement.ts'
 import {
   describeFault,
   faultOfSystemError,
-  isSqliteError,
+  isStorageFailure,
   StorageError,
   toStorageError,
 } from './storage-error.ts'
@@ -104,7 +104,7 @@ export class Database {
       return database
     } catch (error) {
       database?.close()
-      if (!isSqliteError(error)) throw error
+      if (!isStorageFailure(error)) throw error
       const failure = toStorageError(error, cannotBeUsed(path), () => diagnose(path))
       throw failure.fault === 'damaged' ? damaged(path, error) : failure
     }
@@ -164,7 +164,7 @@ export class Database {
     try {
       this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
     } catch (error) {
-      if (!isSqliteError(error)) throw error
+      if (!isStorageFailure(error)) throw error
     }
   }
 
@@ -187,7 +187,7 @@ export class Database {
   }
 
   #failed(error: unknown, what: string): unknown {
-    if (!isSqliteError(error)) return error
+    if (!isStorageFailure(error)) return error
     const failure = toStorageError(error, what, () => diagnose(this.path))
     this.#onFault(failure)
     return failure

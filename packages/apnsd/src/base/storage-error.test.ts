@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { isSqliteError, type StorageFault, toStorageError } from './storage-error.ts'
+import { isStorageFailure, type StorageFault, toStorageError } from './storage-error.ts'
 
 const sqliteError = (errcode: number) => Object.assign(new Error('from SQLite'), { errcode })
 
@@ -19,7 +19,6 @@ describe('toStorageError', () => {
       [5386, 'no-locks'],
       [778, 'io-error'],
       [14, 'cannot-open'],
-      [1, 'unknown'],
     ]
     for (const [code, fault] of expected)
       assert.equal(toStorageError(sqliteError(code), 'x', nothing).fault, fault, String(code))
@@ -37,12 +36,15 @@ describe('toStorageError', () => {
   })
 
   it('shows nothing of SQLite’s own text', () => {
-    const error = toStorageError(sqliteError(1), 'The daemon could not write this down', nothing)
-    assert.equal(error.message, 'The daemon could not write this down: SQLite failed.')
+    const error = toStorageError(sqliteError(13), 'The daemon could not write this down', nothing)
+    assert.equal(error.message, 'The daemon could not write this down: the disk is full.')
   })
 
   it('is not for mistakes of ours', () => {
-    assert.equal(isSqliteError(new TypeError('x is undefined')), false)
-    assert.equal(isSqliteError(sqliteError(1)), true)
+    assert.equal(isStorageFailure(new TypeError('x is undefined')), false)
+    // wrong SQL, and a constraint
+    assert.equal(isStorageFailure(sqliteError(1)), false)
+    assert.equal(isStorageFailure(sqliteError(2067)), false)
+    assert.equal(isStorageFailure(sqliteError(13)), true)
   })
 })
