@@ -42,6 +42,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   'doors/cli': ['base', 'config', 'doors/xmlrpc'],
   'doors/browser-guard.ts': ['base'],
   'doors/http-server.ts': ['base', 'doors/browser-guard.ts'],
+  'doors/http-server.test.ts': ['base', 'doors/http-server.ts'],
 }
 
 test('imports run one way: base ← core ← the rest; only daemon.ts and main.ts see them all', () => {

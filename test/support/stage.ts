@@ -17,30 +17,63 @@ export const DEVICE_TOKEN = 'ab'.repeat(32)
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'apnsd-test-'))
   simulator!: Simulator
-  daemon!: DaemonProcess
+  #daemon: DaemonProcess | undefined
 
   static async open(options: SimulatorOptions = {}): Promise<Stage> {
-    const stage = new Stage()
-    stage.simulator = await Simulator.start(options)
-    writeFileSync(join(stage.folder, 'ca.pem'), stage.simulator.authority.certificatePem)
+    const stage = await Stage.prepare(options)
     await stage.startDaemon()
     return stage
   }
 
-  /** Starts the daemon, or starts it again on the same data folder. */
-  async startDaemon(url = this.simulator.url): Promise<void> {
-    this.daemon = await DaemonProcess.start([
-      ...['--listen', '127.0.0.1:0', '--data', join(this.folder, 'data')],
-      ...['--apns-sandbox', url, '--apns-production', url],
-      ...['--apns-ca', join(this.folder, 'ca.pem')],
-    ])
+  /** All but the daemon. */
+  static async prepare(options: SimulatorOptions = {}): Promise<Stage> {
+    const stage = new Stage()
+    stage.simulator = await Simulator.start(options)
+    writeFileSync(join(stage.folder, 'ca.pem'), stage.simulator.authority.certificatePem)
+    return stage
+  }
+
+  /** The one that was started last. */
+  get daemon(): DaemonProcess {
+    if (this.#daemon === undefined) throw new Error('the daemon has not been started')
+    return this.#daemon
+  }
+
+  /** Takes one that was started otherwise. */
+  set daemon(daemon: DaemonProcess) {
+    this.#daemon = daemon
+  }
+
+  /** The daemon's. */
+  get dataFolder(): string {
+    return join(this.folder, 'data')
+  }
+
+  /**
+   * Starts the daemon, or starts it again on the same data folder.
+   * @param under see {@link DaemonProcess.start}
+   */
+  async startDaemon(url = this.simulator.url, under: readonly string[] = []): Promise<void> {
+    this.#daemon = await DaemonProcess.start(
+      [
+        ...['--listen', '127.0.0.1:0', '--data', this.dataFolder],
+        ...['--apns-sandbox', url, '--apns-production', url],
+        ...['--apns-ca', join(this.folder, 'ca.pem')],
+      ],
+      under,
+    )
   }
 
   /** Kills the daemon if it still runs, ends the simulator and takes the folder away. */
   async close(): Promise<void> {
-    await this.daemon.kill()
+    await this.endDaemon()
     await this.simulator.close()
     rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  /** Kills the daemon if it still runs. */
+  async endDaemon(): Promise<void> {
+    await this.#daemon?.kill()
   }
 
   /** Writes a certificate with its key to a file, and gives the path. */

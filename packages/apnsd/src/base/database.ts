@@ -3,7 +3,13 @@ import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { COMPANIONS, checkDataFile, diagnose, identityOf, sizeOf, syncFolder } from './data-file.ts'
 import { type Row, Statement } from './statement.ts'
-import { describeFault, isSqliteError, StorageError, toStorageError } from './storage-error.ts'
+import {
+  describeFault,
+  faultOfSystemError,
+  isStorageFailure,
+  StorageError,
+  toStorageError,
+} from './storage-error.ts'
 import { hasLostCommits } from './wal-check.ts'
 
 export type { Row } from './statement.ts'
@@ -24,7 +30,7 @@ const FORMAT_VERSION = 1
 /** The log is cut to this when it has been longer, by a large commit for example. */
 const MAX_IDLE_LOG_BYTES = 16 * 1024 * 1024
 /** Larger files are not searched for damage at the start, which reads them whole. */
-const MAX_CHECKED_BYTES = 256 * 1024 * 1024
+const MAX_CHECKED_BYTES = 64 * 1024 * 1024
 
 /** Nobody else should write to the file. If somebody does, the daemon stands still for so long before it refuses. */
 const BUSY_TIMEOUT_MS = 250
@@ -65,9 +71,15 @@ export class Database {
    * @throws {ApnsdError} storage-failed: not readable, not writable, damaged, not ours, or written by a newer version
    */
   static open(path: string, migrations: readonly Migration[]): Database {
-    const isThere = checkDataFile(path)
-    if (!isThere) Database.#make(path, migrations)
-    return Database.#open(path, migrations, !isThere)
+    try {
+      const isThere = checkDataFile(path)
+      if (!isThere) Database.#make(path, migrations)
+      else if (hasLostCommits(`${path}-wal`)) throw damagedLog(path)
+      return Database.#open(path, migrations, !isThere)
+    } catch (error) {
+      const fault = faultOfSystemError(error)
+      throw fault === null ? error : describeFault(fault, cannotBeUsed(path), { cause: error })
+    }
   }
 
   /** Makes the file under another name first: under its own it is whole from the beginning, or not there. */
@@ -92,7 +104,7 @@ export class Database {
       return database
     } catch (error) {
       database?.close()
-      if (!isSqliteError(error)) throw error
+      if (!isStorageFailure(error)) throw error
       const failure = toStorageError(error, cannotBeUsed(path), () => diagnose(path))
       throw failure.fault === 'damaged' ? damaged(path, error) : failure
     }
@@ -150,6 +162,18 @@ export class Database {
     return (pragma('page_count') - pragma('freelist_count')) * pragma('page_size')
   }
 
+  /**
+   * Moves what the log holds into the file and cuts the log: what a commit that failed half way took of the disk is free
+   * again. Does nothing where there is no room for that.
+   */
+  shrinkLog(): void {
+    try {
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error
+    }
+  }
+
   close(): void {
     if (this.#db.isOpen) this.#db.close()
   }
@@ -169,26 +193,21 @@ export class Database {
   }
 
   #failed(error: unknown, what: string): unknown {
-    if (!isSqliteError(error)) return error
+    if (!isStorageFailure(error)) return error
     const failure = toStorageError(error, what, () => diagnose(this.path))
     this.#onFault(failure)
     return failure
   }
 
   #start(migrations: readonly Migration[]): void {
-    this.#useLog()
+    if (this.#pragma('journal_mode = WAL', 'journal_mode') !== 'wal')
+      throw describeFault('no-locks', cannotBeUsed(this.path))
     this.#db.exec(SETTINGS)
     this.#checkFormat()
     if (!this.isNew) this.#checkPages()
     this.#migrate(migrations)
+    this.#proveWritable()
     this.#db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
-  }
-
-  #useLog(): void {
-    if (this.#pragma('journal_mode = WAL', 'journal_mode') !== 'wal')
-      throw describeFault('no-locks', cannotBeUsed(this.path))
-    const frames = Number(this.#pragma('wal_checkpoint(NOOP)', 'log'))
-    if (hasLostCommits(`${this.path}-wal`, frames)) throw damagedLog(this.path)
   }
 
   #emptyLog(): void {
@@ -226,6 +245,11 @@ export class Database {
     if (found !== 'ok') throw damaged(this.path, new Error(String(found)))
   }
 
+  /** A disk that refuses everything, such as one that became read-only after an error, lets itself be opened. */
+  #proveWritable(): void {
+    this.#commit(() => this.#db.exec(`PRAGMA user_version = ${FORMAT_VERSION}`))
+  }
+
   #pragma(pragma: string, column = pragma): unknown {
     return this.#db.prepare(`PRAGMA ${pragma}`).get()?.[column]
   }
@@ -254,10 +278,13 @@ const cannotBeUsed = (path: string): string => `The data file ${path} cannot be 
 
 /** What stops a start at a damaged file: with the ways on, of which starting with nothing is never taken by itself. */
 function damaged(path: string, cause: Error): StorageError {
+  // not `.recover`: Debian's sqlite3 is built without it; and .dump says nothing of whose file it is
+  const marks = `PRAGMA application_id=${APPLICATION_ID};PRAGMA user_version=${FORMAT_VERSION};`
+  const save = `(sqlite3 ${path} .dump | sed 's/^ROLLBACK.*/COMMIT;/'; echo '${marks}') | sqlite3 ${path}.saved`
   return new StorageError('damaged', `The data file ${path} is damaged.`, {
     hint:
-      `Put a copy back. Or save what can be read: sqlite3 ${path} .recover | sqlite3 ${path}.saved, ` +
-      `move ${path} and ${path}-wal away, and put the saved file in its place.`,
+      `Put a copy back. Or save what can be read, move ${path} and ${path}-wal away, ` +
+      `and put the saved file in its place: ${save}`,
     cause,
   })
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { checkAccess, diagnose, sizeOf } from './data-file.ts'
 import { ApnsdError } from './errors.ts'
-import { isSqliteError, toStorageError } from './storage-error.ts'
+import { isStorageFailure, toStorageError } from './storage-error.ts'
 
 const SQLITE_BUSY = 5
 
@@ -33,7 +33,7 @@ export class FolderLock {
       return new FolderLock(db)
     } catch (cause) {
       db?.close()
-      if (!isSqliteError(cause)) throw cause
+      if (!isStorageFailure(cause)) throw cause
       if (cause.errcode === SQLITE_BUSY) throw inUse(folder)
       throw toStorageError(cause, `The data folder ${folder} cannot be locked`, () =>
         diagnose(path),

@@ -84,11 +84,6 @@ const FAULTS = {
     remedy: 'Look at the data folder and its files: owner, mode, and what else is in it.',
     passes: true,
   },
-  unknown: {
-    what: 'SQLite failed',
-    remedy: 'The daemon’s log says more.',
-    passes: true,
-  },
 } as const satisfies Record<string, FaultDescription>
 
 /** When to try again after a fault that may pass: soon enough for a person, seldom enough for a full disk. */
@@ -105,15 +100,20 @@ export class StorageError extends ApnsdError {
   }
 }
 
-/** What `node:sqlite` throws when SQLite fails. */
-interface SqliteError extends Error {
+/** What `node:sqlite` throws when the disk or the file fails. */
+interface StorageFailure extends Error {
   /** SQLite's extended result code. */
   readonly errcode: number
 }
 
-/** True for what SQLite threw; false for a mistake of ours, which is to be seen as one. */
-export function isSqliteError(error: unknown): error is SqliteError {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+/** True for what SQLite threw about the disk or the file; false for a mistake of ours, which is to be seen as one. */
+export function isStorageFailure(error: unknown): error is StorageFailure {
+  return (
+    error instanceof Error &&
+    'errcode' in error &&
+    typeof error.errcode === 'number' &&
+    faultOf(error.errcode) !== undefined
+  )
 }
 
 /**
@@ -122,11 +122,11 @@ export function isSqliteError(error: unknown): error is SqliteError {
  * @param diagnose asked where SQLite says no more than that input or output failed; null where it finds nothing
  */
 export function toStorageError(
-  error: SqliteError,
+  error: StorageFailure,
   what: string,
   diagnose: () => StorageFault | null,
 ): StorageError {
-  const named = faultOf(error.errcode)
+  const named = faultOf(error.errcode) ?? 'io-error'
   const fault = named === 'io-error' || named === 'cannot-open' ? (diagnose() ?? named) : named
   return describeFault(fault, what, { cause: error })
 }
@@ -171,8 +171,8 @@ const BY_PRIMARY_CODE: Readonly<Record<number, StorageFault>> = {
   26: 'not-sqlite', // NOTADB
 }
 
-function faultOf(code: number): StorageFault {
-  return BY_EXTENDED_CODE[code] ?? BY_PRIMARY_CODE[code & 0xff] ?? 'unknown'
+function faultOf(code: number): StorageFault | undefined {
+  return BY_EXTENDED_CODE[code] ?? BY_PRIMARY_CODE[code & 0xff]
 }
 
 const BY_SYSTEM_CODE: Readonly<Record<string, StorageFault>> = {
@@ -190,5 +190,6 @@ const BY_SYSTEM_CODE: Readonly<Record<string, StorageFault>> = {
 
 /** What an error of the operating system means for storage; null where it says nothing about it. */
 export function faultOfSystemError(error: unknown): StorageFault | null {
+  if (!(error instanceof Error) || !('syscall' in error)) return null
   return BY_SYSTEM_CODE[(error as NodeJS.ErrnoException).code ?? ''] ?? null
 }

@@ -1,3 +1,4 @@
+import { ApnsdError, type ErrorCode } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { LANES, type Lane } from '../core/policy/lanes.ts'
 import type { Clock, Lease, OutcomeListener, Queue } from '../core/ports.ts'
@@ -50,7 +51,6 @@ export class LeasedChunks {
   #progress: NodeJS.Timeout | undefined
   #sweep: NodeJS.Timeout | undefined
   #extendedAtMs = 0
-  #isStorageFailing = false
 
   constructor(parts: LeasedChunksParts, host: LeasedChunksHost) {
     this.#parts = parts
@@ -92,7 +92,7 @@ export class LeasedChunks {
         await this.#leaseLane(lane)
       }
     } catch (error) {
-      this.#storageFailed('could not lease from the queue', error)
+      this.#tell('could not lease from the queue', error)
       this.wakeIn(STORAGE_RETRY_MS)
     } finally {
       this.#isLeasing = false
@@ -151,13 +151,10 @@ export class LeasedChunks {
     for (const run of this.#runs.keys()) {
       if (!run.dirty) continue
       run.dirty = false
-      this.#parts.queue.progress(run.lease).then(
-        () => this.#storageWorks(),
-        (error: unknown) => {
-          run.dirty = true
-          this.#storageFailed('could not write outcomes down', error)
-        },
-      )
+      this.#parts.queue.progress(run.lease).catch((error: unknown) => {
+        run.dirty = true
+        this.#tell('could not write outcomes down', error)
+      })
     }
   }
 
@@ -167,7 +164,7 @@ export class LeasedChunks {
     if (clock.elapsed() < this.#extendedAtMs + queue.leaseMs / 4) return
     this.#extendedAtMs = clock.elapsed()
     for (const { lease } of this.#runs.keys())
-      queue.extend(lease).catch((error: unknown) => this.#storageFailed('a lease was lost', error))
+      queue.extend(lease).catch((error: unknown) => this.#tell('a lease was lost', error))
   }
 
   /** Gives a chunk back to the queue, however often the disk must be asked to take its outcomes. */
@@ -207,31 +204,19 @@ export class LeasedChunks {
       if (lease.outcomes.waiting === 0) await queue.ack(lease)
       else if (this.#host.fate === 'cancel') await queue.term(lease, 'cancelled')
       else await queue.nak(lease, 0)
-      this.#storageWorks()
       return true
     } catch (error) {
-      this.#storageFailed('could not write outcomes down', error)
-      return isLost(error)
+      this.#tell('could not write outcomes down', error)
+      return isCode(error, 'lease-lost')
     }
   }
 
-  /** Says it once, however many outcomes wait for the disk. */
-  #storageFailed(what: string, error: unknown): void {
-    if (this.#isStorageFailing && !isLost(error)) return
-    this.#isStorageFailing = !isLost(error)
-    this.#parts.log.error(
-      { app: this.#host.appId, err: error },
-      isLost(error)
-        ? 'a lease was lost: its notifications may be sent twice'
-        : `${what}, trying again`,
-    )
-  }
-
-  #storageWorks(): void {
-    if (!this.#isStorageFailing) return
-    this.#isStorageFailing = false
-    this.#parts.log.info({ app: this.#host.appId }, 'outcomes are written down again')
+  /** A disk that fails is told of by the daemon's health, once, however many outcomes wait for it. */
+  #tell(what: string, error: unknown): void {
+    if (isCode(error, 'storage-failed')) return
+    this.#parts.log.error({ app: this.#host.appId, err: error }, what)
   }
 }
 
-const isLost = (error: unknown): boolean => (error as { code?: unknown }).code === 'lease-lost'
+const isCode = (error: unknown, code: ErrorCode): boolean =>
+  error instanceof ApnsdError && error.code === code

@@ -50,7 +50,7 @@ export class StorageHealth {
   #state: { name: 'well'; sinceMs: number } | { name: 'failing'; probe: NodeJS.Timeout }
   #probeDelayMs = FIRST_PROBE_MS
   #checkedAtMs: number
-  #checkedCommits = 0
+  #checkedCommits: number
 
   constructor(database: Database, health: Health, clock: Clock) {
     this.#database = database
@@ -58,6 +58,7 @@ export class StorageHealth {
     this.#clock = clock
     this.#state = { name: 'well', sinceMs: Number.NEGATIVE_INFINITY }
     this.#checkedAtMs = clock.now()
+    this.#checkedCommits = database.commits
     database.onFault((error) => this.#onFault(error))
     health.describe('storage', () => this.#facts())
   }
@@ -109,6 +110,7 @@ export class StorageHealth {
   }
 
   #probe(): void {
+    this.#database.shrinkLog()
     const obstacle = this.#findObstacle()
     if (obstacle !== null) this.#report('storage', obstacle, true)
     if (obstacle !== null || !this.#tryToWrite(BALLAST_BYTES)) {

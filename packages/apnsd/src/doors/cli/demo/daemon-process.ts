@@ -40,10 +40,17 @@ export class DaemonProcess {
     })
   }
 
-  /** Starts `apnsd serve` with `options`, and resolves when it serves. Its environment has no settings of apnsd's. */
-  static async start(options: readonly string[]): Promise<DaemonProcess> {
+  /**
+   * Starts `apnsd serve` with `options`, and resolves when it serves. Its environment has no settings of apnsd's.
+   * @param under a command that becomes what its further arguments say, such as `prlimit --fsize=4096`
+   */
+  static async start(
+    options: readonly string[],
+    under: readonly string[] = [],
+  ): Promise<DaemonProcess> {
     const env = Object.entries(process.env).filter(([name]) => !name.startsWith('APNSD_'))
-    const child = spawn(process.execPath, [LAUNCHER, 'serve', ...options], {
+    const words = [...under, process.execPath, LAUNCHER, 'serve', ...options]
+    const child = spawn(words[0] ?? '', words.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: Object.fromEntries(env),
     })
@@ -51,6 +58,11 @@ export class DaemonProcess {
     const ready = await daemon.waitForLog(({ msg }) => msg === 'ready')
     daemon.url = String(ready['url'])
     return daemon
+  }
+
+  /** Of its process; 0 where there is none. */
+  get pid(): number {
+    return this.#child.pid ?? 0
   }
 
   /** Resolves with the first line of the log, past or to come, that matches; rejects when the process ends without. */
