@@ -92,6 +92,7 @@ test('only config reads the environment, and the demo, which starts its daemon w
     (file) => /^packages\/[^/]+\/src\//.test(file) && !file.endsWith('.test.ts'),
   ).filter((file) => /process\.env\b/.test(read(file)))
   assert.deepEqual(readers.sort(), [
+    'packages/apnsd/src/config/client-settings.ts',
     'packages/apnsd/src/config/load-config.ts',
     'packages/apnsd/src/config/wires.ts',
     'packages/apnsd/src/doors/cli/demo/daemon-process.ts',

@@ -20,6 +20,7 @@ import { OutcomeLog } from './outcomes/outcome-log.ts'
 import { QUEUE_MIGRATIONS } from './queue/sqlite/migrations.ts'
 import { SqliteQueue } from './queue/sqlite/sqlite-queue.ts'
 import { readCredentialFile } from './store/credential-files.ts'
+import { FeedbackRetention } from './store/feedback-retention.ts'
 import { STORE_MIGRATIONS } from './store/migrations.ts'
 import { SecretBox } from './store/secret-box.ts'
 import { loadSecretKey } from './store/secret-key.ts'
@@ -65,7 +66,7 @@ export class Daemon {
       if (simulator !== null) undo.push(() => simulator.close())
       const outcomeLog = new OutcomeLog(log)
       undo.push(() => outcomeLog.flush())
-      const { provider, delivery } = build(
+      const { provider, delivery, caretakers } = build(
         config,
         database,
         simulator === null ? readWires(config.apns, log) : wiresToSimulator(simulator),
@@ -78,6 +79,8 @@ export class Daemon {
       const url = await listen(server, address)
       undo.push(() => drain(server, provider, delivery, config.drainSeconds * 1000))
       await delivery.start()
+      for (const caretaker of caretakers) caretaker.start()
+      undo.push(() => caretakers.forEach((caretaker) => caretaker.stop()))
       return new Daemon(url, simulator, () => unwind(undo))
     } catch (error) {
       await unwind(undo)
@@ -90,6 +93,12 @@ export class Daemon {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
+}
+
+/** What looks after something by itself while the daemon serves. */
+interface Caretaker {
+  start(): void
+  stop(): void
 }
 
 async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
@@ -124,7 +133,10 @@ function build(config: Config, database: Database, wires: Wires, outcomes: Outco
     randomUuid: () => crypto.randomUUID(),
     readCredentialFile,
   })
-  return { provider, delivery }
+  const caretakers: Caretaker[] = [
+    new FeedbackRetention({ feedback, clock, log, keepDays: config.feedback.keepDays }),
+  ]
+  return { provider, delivery, caretakers }
 }
 
 /**

@@ -55,6 +55,18 @@ export const CONFIG_SCHEMA = Type.Object(
       },
       { additionalProperties: false, default: {} },
     ),
+    feedback: Type.Object(
+      {
+        keepDays: Type.Integer({
+          default: 90,
+          minimum: 1,
+          maximum: 36500,
+          description:
+            'For how many days feedback is kept after it was recorded, handed out or not.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
     simulator: Type.Boolean({
       default: false,
       description:

@@ -17,6 +17,8 @@ export interface OutcomeDetail {
   readonly reason: string
   /** Apple's timestamp with status 410, ms since the epoch. */
   readonly timestampMs?: number
+  /** True where a breaker has tripped: says nothing about the device. */
+  readonly suspect?: boolean
 }
 
 /** The outcomes of the notifications of one chunk, a byte each, and details of the few that have some. */

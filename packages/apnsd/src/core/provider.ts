@@ -17,6 +17,7 @@ import type {
 import type {
   CredentialSource,
   FeedbackEntry,
+  FeedbackPage,
   NotificationRequest,
   ProviderCalls,
   ProvisionRequest,
@@ -27,6 +28,8 @@ import type {
 const DEFAULT_CONNECT_TIMEOUT_S = 15
 const MAX_CONNECT_TIMEOUT_S = 3600
 const MAX_APP_ID_CHARACTERS = 200
+/** Entries of feedback read at a time: some hundred KiB of JSON. */
+export const MAX_FEEDBACK_PAGE = 1000
 
 export interface ProviderParts {
   readonly apps: AppStore
@@ -103,6 +106,25 @@ export class Provider implements ProviderCalls {
   async takeFeedback(appId: string): Promise<FeedbackEntry[]> {
     this.app(appId)
     return this.#parts.feedback.take(appId, this.#parts.clock.now())
+  }
+
+  async feedbackSince(appId: string, sinceMs: number): Promise<FeedbackEntry[]> {
+    this.app(appId)
+    return this.#parts.feedback.since(appId, sinceMs)
+  }
+
+  /**
+   * Reads an app's feedback from a position on, suspects included, and takes nothing away.
+   * @param after 0 for the beginning, or a page's `next`
+   * @param limit 1 to {@link MAX_FEEDBACK_PAGE}
+   * @throws {ApnsdError} unknown-app, invalid-argument, storage-failed
+   */
+  async readFeedback(appId: string, after: number, limit: number): Promise<FeedbackPage> {
+    this.app(appId)
+    checkFeedbackLimit(limit)
+    const found = await this.#parts.feedback.read(appId, after, limit + 1)
+    const records = found.slice(0, limit)
+    return { records, next: records.at(-1)?.position ?? after, hasMore: found.length > limit }
   }
 
   /**
@@ -198,6 +220,13 @@ function checkTimeout(seconds: number): number {
     `A timeout is 0 to ${MAX_CONNECT_TIMEOUT_S} seconds; this one is ${seconds}.`,
     { place: '/connectTimeoutS' },
   )
+}
+
+function checkFeedbackLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_FEEDBACK_PAGE) return
+  throw new ApnsdError('invalid-argument', `A limit is 1 to ${MAX_FEEDBACK_PAGE}.`, {
+    place: '/limit',
+  })
 }
 
 function checkCredentialFits(credential: Credential, environment: Environment): void {

@@ -27,4 +27,20 @@ export const STORE_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX feedback_untaken ON feedback (app_id, seq) WHERE taken_at_ms IS NULL;
     `,
   },
+  {
+    component: 'store',
+    number: 2,
+    sql: `
+      ALTER TABLE feedback ADD COLUMN status INTEGER NOT NULL DEFAULT 410;
+      -- 1 where the device token may be alive and our settings wrong
+      ALTER TABLE feedback ADD COLUMN suspect INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE feedback ADD COLUMN recorded_at_ms INTEGER NOT NULL DEFAULT 0;
+      -- when they were recorded is not known: as late as can be, so that nobody who asks for what is new misses them
+      UPDATE feedback SET recorded_at_ms = unixepoch() * 1000;
+      DROP INDEX feedback_untaken;
+      CREATE INDEX feedback_untaken ON feedback (app_id, seq) WHERE taken_at_ms IS NULL AND suspect = 0;
+      CREATE INDEX feedback_by_app ON feedback (app_id, seq);
+      CREATE INDEX feedback_by_record_time ON feedback (recorded_at_ms);
+    `,
+  },
 ]

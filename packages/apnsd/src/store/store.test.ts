@@ -17,14 +17,11 @@ import { Simulator } from '@apnsd/simulator'
 import { Database } from '../base/database.ts'
 import { ApnsdError } from '../base/errors.ts'
 import type { App } from '../core/apps/app.ts'
-import type { Chunk } from '../core/notifications/chunk.ts'
-import type { OutcomeDetail } from '../core/outcome.ts'
 import { readCredentialFile } from './credential-files.ts'
 import { STORE_MIGRATIONS } from './migrations.ts'
 import { SecretBox } from './secret-box.ts'
 import { loadSecretKey } from './secret-key.ts'
 import { SqliteAppStore } from './sqlite-app-store.ts'
-import { SqliteFeedbackStore } from './sqlite-feedback-store.ts'
 
 let folder = ''
 let database: Database
@@ -157,58 +154,6 @@ describe('SqliteAppStore', () => {
       () => new SqliteAppStore(database, new SecretBox(randomBytes(32))),
       codeIs('storage-failed'),
     )
-  })
-})
-
-describe('SqliteFeedbackStore', () => {
-  const chunk: Chunk = {
-    appId: 'app',
-    batchId: 'ab'.repeat(12),
-    firstIndex: 0,
-    deviceTokens: ['aa', 'bb', 'cc'],
-    payloads: [],
-    payloadOf: new Uint16Array(3),
-  }
-  const gone: OutcomeDetail = { status: 410, reason: 'Unregistered', timestampMs: 7 }
-
-  it('hands out each dead device token once, oldest first, with Apple’s timestamp or ours', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(
-      chunk,
-      new Map([
-        [2, gone],
-        [0, { status: 410, reason: 'ExpiredToken' }],
-      ]),
-      99,
-    )
-    assert.deepEqual(await store.take('other', 100), [])
-    assert.deepEqual(await store.take('app', 100), [
-      { deviceToken: 'cc', timestampMs: 7 },
-      { deviceToken: 'aa', timestampMs: 99 },
-    ])
-    assert.deepEqual(await store.take('app', 100), [])
-  })
-
-  it('takes 410 alone for death', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(
-      chunk,
-      new Map([
-        [0, { status: 400, reason: 'BadDeviceToken' }],
-        [1, { reason: 'lost' }],
-      ]),
-      99,
-    )
-    assert.deepEqual(await store.take('app', 100), [])
-  })
-
-  it('hands one out again when Apple says it again', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(chunk, new Map([[0, gone]]), 99)
-    store.record(chunk, new Map([[0, gone]]), 99)
-    assert.equal((await store.take('app', 100)).length, 1)
-    store.record(chunk, new Map([[0, { ...gone, timestampMs: 8 }]]), 99)
-    assert.deepEqual(await store.take('app', 100), [{ deviceToken: 'aa', timestampMs: 8 }])
   })
 })
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { demo } from './demo/demo.ts'
+import { feedback } from './feedback.ts'
 import { simulate } from './simulate.ts'
 
 /** What `apnsd serve` was told on its command line. */
@@ -38,6 +39,15 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     )
     .option('--simulator', 'also run the stand-in for Apple, and send everything there')
     .action(serve)
+  program
+    .command('feedback')
+    .description('show the device tokens of an app that Apple declared dead; takes nothing away')
+    .argument('<app>', 'the name that the app was provisioned under')
+    .option('--url <url>', 'the daemon’s address (APNSD_URL, else http://127.0.0.1:7077)')
+    .option('--after <cursor>', 'only what was recorded after an earlier answer’s last entry')
+    .option('--limit <number>', 'how many at most, 1 to 1000 (1000)')
+    .option('--json', 'print the daemon’s answer as it is')
+    .action(feedback)
   program
     .command('simulate')
     .description('run the stand-in for Apple')

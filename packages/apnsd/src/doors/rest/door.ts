@@ -5,6 +5,8 @@ import type { App } from '../../core/apps/app.ts'
 import type { NotificationRecord } from '../../core/ports.ts'
 import type { Provider } from '../../core/provider.ts'
 import type { CredentialSource } from '../../core/provider-requests.ts'
+import { feedbackRoutes } from './feedback.ts'
+import { formatTime } from './format-time.ts'
 import { AppPath, type CredentialBody, NotificationPath, PutApp } from './schemas.ts'
 
 /** JSON over HTTP: apps, and what became of a notification. */
@@ -35,6 +37,8 @@ export function restDoor(provider: Provider): (server: FastifyInstance) => Promi
       await provider.removeApp(request.params.app)
       return reply.code(204).send()
     })
+
+    feedbackRoutes(instance, provider)
 
     server.get('/v1/notifications/:id', { schema: { params: NotificationPath } }, async (request) =>
       formatNotification(await provider.notification(request.params.id)),
@@ -98,5 +102,3 @@ function formatNotification(record: NotificationRecord) {
     timestamp: detail?.timestampMs === undefined ? null : formatTime(detail.timestampMs),
   }
 }
-
-const formatTime = (ms: number): string => new Date(ms).toISOString()
