@@ -23,7 +23,7 @@ import { readCredentialFile } from './store/credential-files.ts'
 import { FeedbackRetention } from './store/feedback-retention.ts'
 import { STORE_MIGRATIONS } from './store/migrations.ts'
 import { SecretBox } from './store/secret-box.ts'
-import { loadSecretKey } from './store/secret-key.ts'
+import { openSecretKey } from './store/secret-key.ts'
 import { SqliteAppStore } from './store/sqlite-app-store.ts'
 import { SqliteFeedbackStore } from './store/sqlite-feedback-store.ts'
 
@@ -107,7 +107,7 @@ async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
 
 function build(config: Config, database: Database, wires: Wires, outcomes: OutcomeLog, log: Log) {
   const clock: Clock = { now: () => Date.now() }
-  const box = new SecretBox(loadSecretKey(config.data, config.secretKey || undefined))
+  const box = new SecretBox(openSecretKey(config.data, config.secretKey || undefined, database))
   const apps = new SqliteAppStore(database, box)
   const feedback = new SqliteFeedbackStore(database)
   const queue = new SqliteQueue(database, clock, feedback)

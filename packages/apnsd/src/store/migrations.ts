@@ -43,4 +43,15 @@ export const STORE_MIGRATIONS: readonly Migration[] = [
       CREATE INDEX feedback_by_record_time ON feedback (recorded_at_ms);
     `,
   },
+  {
+    component: 'store',
+    number: 3,
+    sql: `
+      -- which key the credentials are sealed with: see secret-key.ts
+      CREATE TABLE secret_key (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+        fingerprint TEXT NOT NULL
+      ) STRICT;
+    `,
+  },
 ]

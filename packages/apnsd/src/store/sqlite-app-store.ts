@@ -78,6 +78,36 @@ export class SqliteAppStore implements AppStore {
   }
 }
 
+/** True where something is sealed. Whoever seals more than the apps' credentials adds it here, and to the next two. */
+export const hasCredentials = (database: Database): boolean =>
+  database.get('SELECT 1 FROM apps LIMIT 1') !== undefined
+
+/** True where the credentials are sealed with this box's key, judged by one of them. */
+export function canOpenCredentials(database: Database, box: SecretBox): boolean {
+  const row = database.get('SELECT id, credential FROM apps LIMIT 1')
+  try {
+    if (row !== undefined) box.open(row['credential'] as Uint8Array, String(row['id']))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Seals every credential with another key; part of a transaction of the caller's.
+ * @returns how many there are
+ * @throws {ApnsdError} storage-failed where one cannot be opened
+ */
+export function resealCredentials(database: Database, from: SecretBox, to: SecretBox): number {
+  const rows = database.prepare('SELECT id, credential FROM apps').all()
+  const update = database.prepare('UPDATE apps SET credential = ? WHERE id = ?')
+  for (const row of rows) {
+    const id = String(row['id'])
+    update.run(to.seal(from.open(row['credential'] as Uint8Array, id), id), id)
+  }
+  return rows.length
+}
+
 function formatSecret(credential: Credential): string {
   const secret: Secret =
     credential.type === 'certificate'

@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -20,7 +12,6 @@ import type { App } from '../core/apps/app.ts'
 import { readCredentialFile } from './credential-files.ts'
 import { STORE_MIGRATIONS } from './migrations.ts'
 import { SecretBox } from './secret-box.ts'
-import { loadSecretKey } from './secret-key.ts'
 import { SqliteAppStore } from './sqlite-app-store.ts'
 
 let folder = ''
@@ -57,29 +48,6 @@ describe('SecretBox', () => {
       assert.throws(() => box.open(changed, 'app'), codeIs('storage-failed'), `byte ${index}`)
     }
     assert.throws(() => box.open(sealed.subarray(0, 10), 'app'), codeIs('storage-failed'))
-  })
-})
-
-describe('loadSecretKey', () => {
-  it('makes a key at the first start, for its owner alone, and finds it again', () => {
-    const key = loadSecretKey(folder, undefined)
-    assert.equal(key.length, 32)
-    assert.equal(statSync(join(folder, 'secret.key')).mode & 0o777, 0o600)
-    assert.deepEqual(loadSecretKey(folder, undefined), key)
-  })
-
-  it('prefers the configured one', () => {
-    assert.deepEqual(
-      loadSecretKey(folder, `${'ab'.repeat(32)}\n`),
-      Buffer.from('ab'.repeat(32), 'hex'),
-    )
-  })
-
-  it('refuses one that is malformed, or that others may read', () => {
-    assert.throws(() => loadSecretKey(folder, 'abc'), codeIs('invalid-configuration'))
-    loadSecretKey(folder, undefined)
-    chmodSync(join(folder, 'secret.key'), 0o644)
-    assert.throws(() => loadSecretKey(folder, undefined), codeIs('invalid-configuration'))
   })
 })
 
