@@ -33,6 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['base'],
   queue: ['base', 'core'],
   store: ['base', 'core'],
+  credentials: ['base', 'core'],
   delivery: ['base', 'core'],
   outcomes: ['base', 'core'],
   'doors/xmlrpc': ['base', 'core', 'doors/browser-guard.ts'],

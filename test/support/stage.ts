@@ -28,11 +28,12 @@ export class Stage {
   }
 
   /** Starts the daemon, or starts it again on the same data folder. */
-  async startDaemon(url = this.simulator.url): Promise<void> {
+  async startDaemon(url = this.simulator.url, options: readonly string[] = []): Promise<void> {
     this.daemon = await DaemonProcess.start([
       ...['--listen', '127.0.0.1:0', '--data', join(this.folder, 'data')],
       ...['--apns-sandbox', url, '--apns-production', url],
       ...['--apns-ca', join(this.folder, 'ca.pem')],
+      ...options,
     ])
   }
 

@@ -11,6 +11,10 @@ import type { Config } from './config/schema.ts'
 import { readWires } from './config/wires.ts'
 import type { Clock } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
+import { CredentialFileWatch } from './credentials/credential-file-watch.ts'
+import { readCredentialFile } from './credentials/credential-files.ts'
+import { ExpiryWatch } from './credentials/expiry-watch.ts'
+import { watchFolder } from './credentials/watch-folder.ts'
 import type { Wires } from './delivery/app-delivery.ts'
 import { Delivery } from './delivery/delivery.ts'
 import { createHttpServer } from './doors/http-server.ts'
@@ -19,7 +23,6 @@ import { xmlrpcDoor } from './doors/xmlrpc/door.ts'
 import { OutcomeLog } from './outcomes/outcome-log.ts'
 import { QUEUE_MIGRATIONS } from './queue/sqlite/migrations.ts'
 import { SqliteQueue } from './queue/sqlite/sqlite-queue.ts'
-import { readCredentialFile } from './store/credential-files.ts'
 import { FeedbackRetention } from './store/feedback-retention.ts'
 import { STORE_MIGRATIONS } from './store/migrations.ts'
 import { SecretBox } from './store/secret-box.ts'
@@ -95,6 +98,9 @@ export class Daemon {
   }
 }
 
+/** A renewed file whose folder has told nothing, on a network file system for example, is found so late. */
+const FILE_POLL_MS = 60_000
+
 /** What looks after something by itself while the daemon serves. */
 interface Caretaker {
   start(): void
@@ -132,8 +138,22 @@ function build(config: Config, database: Database, wires: Wires, outcomes: Outco
     log,
     randomUuid: () => crypto.randomUUID(),
     readCredentialFile,
+    fileProblem: (appId) => files.problemOf(appId),
   })
+  const files = new CredentialFileWatch({
+    listApps: () => apps.list(),
+    read: readCredentialFile,
+    renew: (appId, path, file) => provider.renewCredential(appId, path, file),
+    log,
+    watchFolder,
+    pollMs: FILE_POLL_MS,
+  })
+  apps.onChange(() => files.update())
+  const expiry = new ExpiryWatch({ listApps: () => apps.list(), clock, log })
+  apps.onChange(() => expiry.check())
   const caretakers: Caretaker[] = [
+    ...(config.credentials.watch ? [files] : []),
+    expiry,
     new FeedbackRetention({ feedback, clock, log, keepDays: config.feedback.keepDays }),
   ]
   return { provider, delivery, caretakers }

@@ -55,6 +55,16 @@ export const CONFIG_SCHEMA = Type.Object(
       },
       { additionalProperties: false, default: {} },
     ),
+    credentials: Type.Object(
+      {
+        watch: Type.Boolean({
+          default: true,
+          description:
+            'Read a certificate’s file again when it changes, where an app was provisioned with its path.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
     feedback: Type.Object(
       {
         keepDays: Type.Integer({

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path'
 import { type Credential, PUSH_TYPES } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type App, ENVIRONMENTS, type Environment, isSameApp } from './apps/app.ts'
+import { type AppWarning, expiryWarning } from './apps/expiry.ts'
 import { readCredential } from './apps/read-credential.ts'
 import { batchIdFromUuid, parseApnsId } from './notifications/apns-id.ts'
 import { checkNotifications } from './notifications/check.ts'
@@ -41,6 +43,8 @@ export interface ProviderParts {
   readonly randomUuid: () => string
   /** Reads a credential file beside the daemon. */
   readonly readCredentialFile: (path: string) => Promise<Uint8Array>
+  /** What is wrong with the file that an app got its credential from; undefined where nothing is. */
+  readonly fileProblem: (appId: string) => string | undefined
 }
 
 /** The use cases. Every door calls these and nothing deeper. */
@@ -71,16 +75,40 @@ export class Provider implements ProviderCalls {
       before?.environment === environment &&
       before.credential.fingerprint === credential.fingerprint
     const reachedAtMs = keepsReach ? before.reachedAtMs : null
-    const app = { id: request.appId, environment, topic, credential, connectTimeoutS, reachedAtMs }
+    const app = {
+      ...{ id: request.appId, environment, topic, credential, connectTimeoutS, reachedAtMs },
+      ...('path' in request.credential ? { credentialFile: resolve(request.credential.path) } : {}),
+    }
+    await this.#takeApp(app, before)
+  }
+
+  /**
+   * Takes what an app's credential file holds by now, as if the app were provisioned with it. Does nothing where the
+   * app has another file by now, or this very credential.
+   * @throws {ApnsdError} as {@link provision}; the app is as it was then
+   */
+  async renewCredential(appId: string, path: string, file: Uint8Array): Promise<void> {
+    this.#refuseWhenShuttingDown()
+    const before = this.#parts.apps.get(appId)
+    if (before?.credentialFile !== path) return
+    const credential = readCredential({ type: 'certificate', file }, this.#parts.clock.now())
+    if (credential.fingerprint === before.credential.fingerprint) return
+    checkCredentialFits(credential, before.environment)
+    const topic = chooseTopic(credential, before.topic)
+    await this.#takeApp({ ...before, topic, credential, reachedAtMs: null }, before)
+  }
+
+  async #takeApp(app: App, before: App | undefined): Promise<void> {
     this.#warnAbout(app)
     if (before === undefined || !isSameApp(before, app)) {
       await this.#parts.apps.put(app)
       this.#parts.log.info(
         {
           app: app.id,
-          environment,
-          topic,
-          credential: credential.type,
+          environment: app.environment,
+          topic: app.topic,
+          credential: app.credential.type,
+          ...(app.credentialFile === undefined ? {} : { file: app.credentialFile }),
           changed: before !== undefined,
         },
         'provisioned',
@@ -142,6 +170,18 @@ export class Provider implements ProviderCalls {
   /** Lists the apps by id. */
   apps(): App[] {
     return this.#parts.apps.list()
+  }
+
+  /** What the operator of an app should see to. */
+  warnings(app: App): AppWarning[] {
+    const problem = this.#parts.fileProblem(app.id)
+    const expiry = expiryWarning(app, this.#parts.clock.now())
+    return [
+      ...(expiry === null ? [] : [expiry]),
+      ...(problem === undefined
+        ? []
+        : [{ code: 'credential-file-unusable' as const, detail: problem }]),
+    ]
   }
 
   /**

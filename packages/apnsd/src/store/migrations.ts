@@ -54,4 +54,12 @@ export const STORE_MIGRATIONS: readonly Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    component: 'store',
+    number: 4,
+    sql: `
+      -- where the credential was read from and is read again when it changes; null where it came with the call
+      ALTER TABLE apps ADD COLUMN credential_file TEXT;
+    `,
+  },
 ]

@@ -20,6 +20,7 @@ export class SqliteAppStore implements AppStore {
   readonly #database: Database
   readonly #box: SecretBox
   readonly #apps = new Map<string, App>()
+  readonly #listeners: (() => void)[] = []
 
   /** @throws {ApnsdError} storage-failed where a credential cannot be decrypted */
   constructor(database: Database, box: SecretBox) {
@@ -45,8 +46,9 @@ export class SqliteAppStore implements AppStore {
       this.#database
         .prepare(
           `INSERT OR REPLACE INTO apps
-             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms,
+              credential_file)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           app.id,
@@ -56,9 +58,11 @@ export class SqliteAppStore implements AppStore {
           app.credential.fingerprint,
           app.connectTimeoutS,
           app.reachedAtMs,
+          app.credentialFile ?? null,
         )
     })
     this.#apps.set(app.id, app)
+    this.#tell()
   }
 
   async markReached(appId: string, fingerprint: string, atMs: number): Promise<void> {
@@ -74,7 +78,18 @@ export class SqliteAppStore implements AppStore {
     this.#database.transaction(() => {
       this.#database.prepare('DELETE FROM apps WHERE id = ?').run(appId)
     })
-    return this.#apps.delete(appId)
+    const wasThere = this.#apps.delete(appId)
+    this.#tell()
+    return wasThere
+  }
+
+  /** Calls back whenever an app was provisioned, renewed or removed. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
   }
 }
 
@@ -125,6 +140,7 @@ function readApp(row: Row, box: SecretBox): App {
   const id = String(row['id'])
   const secret = JSON.parse(box.open(row['credential'] as Uint8Array, id)) as Secret
   const reachedAtMs = row['reached_at_ms']
+  const credentialFile = row['credential_file']
   return {
     id,
     environment: row['environment'] as Environment,
@@ -134,6 +150,7 @@ function readApp(row: Row, box: SecretBox): App {
       secret.type === 'certificate'
         ? readCertificate(secret.pem, null)
         : readSigningKey(secret.key, secret.keyId, secret.teamId),
+    ...(typeof credentialFile === 'string' ? { credentialFile } : {}),
     connectTimeoutS: Number(row['connect_timeout_s']),
     reachedAtMs: reachedAtMs === null ? null : Number(reachedAtMs),
   }

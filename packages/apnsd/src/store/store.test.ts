@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -9,7 +9,6 @@ import { Simulator } from '@apnsd/simulator'
 import { Database } from '../base/database.ts'
 import { ApnsdError } from '../base/errors.ts'
 import type { App } from '../core/apps/app.ts'
-import { readCredentialFile } from './credential-files.ts'
 import { STORE_MIGRATIONS } from './migrations.ts'
 import { SecretBox } from './secret-box.ts'
 import { SqliteAppStore } from './sqlite-app-store.ts'
@@ -108,6 +107,25 @@ describe('SqliteAppStore', () => {
     assert.equal(new SqliteAppStore(database, box).get('a')?.reachedAtMs, 5)
   })
 
+  it('remembers the file that a credential was read from, and forgets it with it', async () => {
+    const store = new SqliteAppStore(database, box)
+    const fromFile = { ...appOf('a', certificate), credentialFile: '/etc/push/a.pem' }
+    await store.put(fromFile)
+    assert.deepEqual(new SqliteAppStore(database, box).get('a'), fromFile)
+    await store.put(appOf('a', certificate))
+    assert.deepEqual(new SqliteAppStore(database, box).get('a'), appOf('a', certificate))
+  })
+
+  it('tells of what is put and removed, once it is so', async () => {
+    const store = new SqliteAppStore(database, box)
+    const told: string[][] = []
+    store.onChange(() => told.push(store.list().map(({ id }) => id)))
+    await store.put(appOf('a', certificate))
+    await store.markReached('a', certificate.fingerprint, 5)
+    await store.remove('a')
+    assert.deepEqual(told, [['a'], []])
+  })
+
   it('removes', async () => {
     const store = new SqliteAppStore(database, box)
     await store.put(appOf('a', certificate))
@@ -122,27 +140,5 @@ describe('SqliteAppStore', () => {
       () => new SqliteAppStore(database, new SecretBox(randomBytes(32))),
       codeIs('storage-failed'),
     )
-  })
-})
-
-describe('readCredentialFile', () => {
-  it('reads a file, and says what is wrong with what is none', async () => {
-    const path = join(folder, 'app.pem')
-    writeFileSync(path, 'text')
-    assert.deepEqual(await readCredentialFile(path), Buffer.from('text'))
-    writeFileSync(path, Buffer.alloc(2 * 1024 * 1024))
-    mkdirSync(join(folder, 'dir'))
-    for (const [bad, problem] of [
-      [join(folder, 'absent.pem'), /is not there/],
-      [join(folder, 'dir'), /is a folder/],
-      [path, /too large/],
-      ['/dev/zero', /no plain file/],
-      ['a\0b', /cannot be read/],
-    ] as const)
-      await assert.rejects(
-        readCredentialFile(bad),
-        (error: unknown) =>
-          codeIs('invalid-credential')(error) && problem.test((error as Error).message),
-      )
   })
 })

@@ -13,6 +13,7 @@ import { AppPath, type CredentialBody, NotificationPath, PutApp } from './schema
 export function restDoor(provider: Provider): (server: FastifyInstance) => Promise<void> {
   return async (instance) => {
     const server = instance.withTypeProvider<TypeBoxTypeProvider>()
+    const show = (app: App) => ({ ...formatApp(app), warnings: provider.warnings(app) })
 
     server.get('/healthz', async () => ({ status: 'alive' }))
 
@@ -24,13 +25,13 @@ export function restDoor(provider: Provider): (server: FastifyInstance) => Promi
         credential: toCredentialSource(credential),
         ...(topic === undefined ? {} : { topic }),
       })
-      return formatApp(provider.app(request.params.app))
+      return show(provider.app(request.params.app))
     })
 
-    server.get('/v1/apps', async () => ({ apps: provider.apps().map(formatApp) }))
+    server.get('/v1/apps', async () => ({ apps: provider.apps().map(show) }))
 
     server.get('/v1/apps/:app', { schema: { params: AppPath } }, async (request) =>
-      formatApp(provider.app(request.params.app)),
+      show(provider.app(request.params.app)),
     )
 
     server.delete('/v1/apps/:app', { schema: { params: AppPath } }, async (request, reply) => {
@@ -62,7 +63,7 @@ function toCredentialSource(credential: CredentialBody): CredentialSource {
 }
 
 /** What may be shown of an app: never the secret itself. */
-function formatApp({ id, environment, topic, credential, reachedAtMs }: App) {
+function formatApp({ id, environment, topic, credential, credentialFile, reachedAtMs }: App) {
   return {
     app: id,
     environment,
@@ -76,6 +77,7 @@ function formatApp({ id, environment, topic, credential, reachedAtMs }: App) {
             environments: credential.environments,
             hasAppleExtensions: credential.hasAppleExtensions,
             expiresAt: formatTime(credential.notAfterMs),
+            ...(credentialFile === undefined ? {} : { file: credentialFile }),
           }
         : {
             type: 'token',
