@@ -136,10 +136,10 @@ describe('a credential file', () => {
   })
 
   it('counts no more once the certificate has come with the call', async () => {
-    const path = replace('left.pem', issue())
-    await provision('left', path)
-    const inline = issue()
-    await provision('left', inline)
+    const pem = issue()
+    await provision('left', replace('left.pem', pem))
+    // the same certificate: nothing else changes, but where it came from does
+    await provision('left', pem)
     const { credential } = await show('left')
     assert.equal(credential.file, undefined)
     await provision('witness', replace('witness.pem', issue()))

@@ -152,6 +152,27 @@ describe('a credential file is read again', () => {
     await until('a 2')
   })
 
+  it('once more, where it has changed while it was read', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    provision('a', pathOf('a.pem'))
+    const { promise, resolve } = Promise.withResolvers<Buffer>()
+    let reads = 0
+    start({
+      read: () => {
+        reads += 1
+        return reads === 1 ? promise : Promise.resolve(Buffer.from('new'))
+      },
+      watchFolder: (_folder, onChange) => {
+        onChange()
+        return { close: nothing }
+      },
+    })
+    t.mock.timers.tick(1000)
+    resolve(Buffer.from('old'))
+    await until('a new')
+    assert.deepEqual(events, ['a old', 'a new'])
+  })
+
   it('and handed in only when its content has changed', async () => {
     writeFileSync(pathOf('a.pem'), '1')
     provision('a', pathOf('a.pem'))
@@ -195,6 +216,20 @@ describe('a credential file that cannot be used', () => {
       'a: The file /a.pem is not there.',
       'a 2',
     ])
+  })
+
+  it('is read on and on, and not complained of again', async () => {
+    writeFileSync(pathOf('a.pem'), 'bad')
+    provision('a', pathOf('a.pem'))
+    let reads = 0
+    const counted = async (path: string) => {
+      reads += 1
+      if (reads === 20) happen('read twenty times')
+      return readCredentialFile(path)
+    }
+    start({ read: counted, pollMs: 1 })
+    await until('read twenty times')
+    assert.deepEqual(events, ['a: It is bad.', 'read twenty times'])
   })
 
   it('counts as unchanged when the earlier content comes back', async () => {
