@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Simulator } from '@apnsd/simulator'
 import type { FastifyInstance } from 'fastify'
 import { type Address, isLoopback, parseAddress } from './base/address.ts'
@@ -101,6 +102,9 @@ export class Daemon {
 /** A renewed file whose folder has told nothing, on a network file system for example, is found so late. */
 const FILE_POLL_MS = 60_000
 
+/** Between two transactions that forget old feedback. */
+const SWEEP_PAUSE_MS = 50
+
 /** What looks after something by itself while the daemon serves. */
 interface Caretaker {
   start(): void
@@ -154,7 +158,13 @@ function build(config: Config, database: Database, wires: Wires, outcomes: Outco
   const caretakers: Caretaker[] = [
     ...(config.credentials.watch ? [files] : []),
     expiry,
-    new FeedbackRetention({ feedback, clock, log, keepDays: config.feedback.keepDays }),
+    new FeedbackRetention({
+      feedback,
+      clock,
+      log,
+      keepDays: config.feedback.keepDays,
+      pause: () => sleep(SWEEP_PAUSE_MS, undefined, { ref: false }),
+    }),
   ]
   return { provider, delivery, caretakers }
 }
