@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import { ApnsdError } from '../../base/errors.ts'
 import type { App } from '../../core/apps/app.ts'
+import type { AppWarning } from '../../core/apps/expiry.ts'
 import type { NotificationRecord } from '../../core/ports.ts'
 import type { Provider } from '../../core/provider.ts'
 import type { CredentialSource } from '../../core/provider-requests.ts'
@@ -13,7 +14,7 @@ import { AppPath, type CredentialBody, NotificationPath, PutApp } from './schema
 export function restDoor(provider: Provider): (server: FastifyInstance) => Promise<void> {
   return async (instance) => {
     const server = instance.withTypeProvider<TypeBoxTypeProvider>()
-    const show = (app: App) => ({ ...formatApp(app), warnings: provider.warnings(app) })
+    const show = (app: App) => formatApp(app, provider.warnings(app))
 
     server.get('/healthz', async () => ({ status: 'alive' }))
 
@@ -63,7 +64,10 @@ function toCredentialSource(credential: CredentialBody): CredentialSource {
 }
 
 /** What may be shown of an app: never the secret itself. */
-function formatApp({ id, environment, topic, credential, credentialFile, reachedAtMs }: App) {
+function formatApp(
+  { id, environment, topic, credential, credentialFile, reachedAtMs }: App,
+  warnings: readonly AppWarning[],
+) {
   return {
     app: id,
     environment,
@@ -85,6 +89,7 @@ function formatApp({ id, environment, topic, credential, credentialFile, reached
             keyId: credential.keyId,
             teamId: credential.teamId,
           },
+    warnings,
     reachedAt: reachedAtMs === null ? null : formatTime(reachedAtMs),
   }
 }
