@@ -32,9 +32,10 @@ test('errors.md lists every error as the catalogue has it, and no other', () => 
 })
 
 test('configuration.md lists every setting as the schema has it, and no other', () => {
-  const serve = createProgram(async () => undefined).commands.find(
-    (command) => command.name() === 'serve',
-  )
+  const serve = createProgram({
+    serve: async () => undefined,
+    rotateSecret: () => undefined,
+  }).commands.find((command) => command.name() === 'serve')
   const flags = new Set(serve?.options.map(({ long }) => long ?? ''))
   const flagOf = (name: string): string => {
     const flag = `--${name.replaceAll('.', '-')}`

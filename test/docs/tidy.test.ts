@@ -34,6 +34,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['base'],
   queue: ['base', 'core'],
   store: ['base', 'core'],
+  credentials: ['base', 'core'],
   delivery: ['base', 'core'],
   outcomes: ['base', 'core'],
   'doors/xmlrpc': ['base', 'core', 'doors/browser-guard.ts'],
@@ -94,6 +95,7 @@ test('only config reads the environment, and the demo, which starts its daemon w
     (file) => /^packages\/[^/]+\/src\//.test(file) && !file.endsWith('.test.ts'),
   ).filter((file) => /process\.env\b/.test(read(file)))
   assert.deepEqual(readers.sort(), [
+    'packages/apnsd/src/config/client-settings.ts',
     'packages/apnsd/src/config/load-config.ts',
     'packages/apnsd/src/config/wires.ts',
     'packages/apnsd/src/doors/cli/demo/daemon-process.ts',

@@ -56,7 +56,7 @@ async function notifyMany(count: number): Promise<void> {
 }
 
 async function assertDoesNotStart(sentence: RegExp, under: readonly string[] = []): Promise<void> {
-  await assert.rejects(stage.startDaemon(stage.simulator.url, under), (error: Error) => {
+  await assert.rejects(stage.startDaemon(stage.simulator.url, { under }), (error: Error) => {
     assert.match(error.message, /^apnsd serve ended with 7: apnsd: [^\n]+\n$/)
     assert.match(error.message, sentence)
     assert.ok(error.message.includes(stage.dataFolder), `${error.message} names no file`)

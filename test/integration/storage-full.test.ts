@@ -168,7 +168,7 @@ for (const { name, on } of shortages())
         await stage.call('notify', 'myapp', DEVICE_TOKEN, payload('waits'))
         await stage.daemon[end]()
         if (shortage.under.length === 0) shortage.begin()
-        await assert.rejects(stage.startDaemon(url, shortage.under), (error: Error) => {
+        await assert.rejects(stage.startDaemon(url, { under: shortage.under }), (error: Error) => {
           assert.match(
             error.message,
             /ended with 7: apnsd: The data (?:file|folder) \/\S+ cannot be/,
@@ -190,7 +190,7 @@ for (const { name, on } of shortages())
     it('does not start for the first time either, and leaves nothing half made', async () => {
       if (shortage.under.length === 0) shortage.begin()
       await assert.rejects(
-        stage.startDaemon(stage.simulator.url, shortage.under),
+        stage.startDaemon(stage.simulator.url, { under: shortage.under }),
         /ended with 7: apnsd: /,
       )
       assert.equal(existsSync(join(stage.dataFolder, 'apnsd.db')), false)

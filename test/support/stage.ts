@@ -13,6 +13,13 @@ import type { XmlRpcValue } from '../../packages/apnsd/src/doors/xmlrpc/values.t
 export const TOPIC = 'com.example.myapp'
 export const DEVICE_TOKEN = 'ab'.repeat(32)
 
+export interface StartOptions {
+  /** For `apnsd serve`. */
+  readonly options?: readonly string[]
+  /** See {@link DaemonProcess.start}. */
+  readonly under?: readonly string[]
+}
+
 /** The daemon in its own process and the simulator in ours, with a folder for both. */
 export class Stage {
   readonly folder = mkdtempSync(join(tmpdir(), 'apnsd-test-'))
@@ -51,14 +58,18 @@ export class Stage {
 
   /**
    * Starts the daemon, or starts it again on the same data folder.
-   * @param under see {@link DaemonProcess.start}
+   * @param url of Apple, for both environments
    */
-  async startDaemon(url = this.simulator.url, under: readonly string[] = []): Promise<void> {
+  async startDaemon(
+    url = this.simulator.url,
+    { options = [], under = [] }: StartOptions = {},
+  ): Promise<void> {
     this.#daemon = await DaemonProcess.start(
       [
         ...['--listen', '127.0.0.1:0', '--data', this.dataFolder],
         ...['--apns-sandbox', url, '--apns-production', url],
         ...['--apns-ca', join(this.folder, 'ca.pem')],
+        ...options,
       ],
       under,
     )

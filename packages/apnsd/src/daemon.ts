@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Simulator } from '@apnsd/simulator'
 import type { FastifyInstance } from 'fastify'
 import { type Address, isLoopback, parseAddress } from './base/address.ts'
@@ -14,6 +15,10 @@ import { readWires } from './config/wires.ts'
 import { Health } from './core/health.ts'
 import type { Clock, QueueDepth } from './core/ports.ts'
 import { Provider } from './core/provider.ts'
+import { CredentialFileWatch } from './credentials/credential-file-watch.ts'
+import { readCredentialFile } from './credentials/credential-files.ts'
+import { ExpiryWatch } from './credentials/expiry-watch.ts'
+import { watchFolder } from './credentials/watch-folder.ts'
 import { Delivery } from './delivery/delivery.ts'
 import type { Wires } from './delivery/wires.ts'
 import { createHttpServer } from './doors/http-server.ts'
@@ -26,10 +31,10 @@ import { Retention } from './outcomes/retention.ts'
 import { QUEUE_MIGRATIONS } from './queue/sqlite/migrations.ts'
 import { SqliteArchive } from './queue/sqlite/sqlite-archive.ts'
 import { SqliteQueue } from './queue/sqlite/sqlite-queue.ts'
-import { readCredentialFile } from './store/credential-files.ts'
+import { FeedbackRetention } from './store/feedback-retention.ts'
 import { STORE_MIGRATIONS } from './store/migrations.ts'
 import { SecretBox } from './store/secret-box.ts'
-import { loadSecretKey } from './store/secret-key.ts'
+import { openSecretKey } from './store/secret-key.ts'
 import { SqliteAppStore } from './store/sqlite-app-store.ts'
 import { SqliteFeedbackStore } from './store/sqlite-feedback-store.ts'
 import { STORAGE_HEALTH_MIGRATIONS, StorageHealth } from './store/storage-health.ts'
@@ -79,7 +84,7 @@ export class Daemon {
       if (simulator !== null) undo.push(() => simulator.close())
       const outcomeLog = new OutcomeLog(log)
       undo.push(() => outcomeLog.flush())
-      const { provider, delivery, retention } = build(
+      const { provider, delivery, caretakers } = build(
         config,
         database,
         () => storage.checkRoom(),
@@ -103,8 +108,10 @@ export class Daemon {
       undo.push(() => drain(server, provider, delivery, config.drainSeconds * 1000))
       undo.push(() => health.drain())
       await delivery.start()
-      retention.start()
-      undo.push(() => retention.stop())
+      for (const caretaker of caretakers) caretaker.start()
+      undo.push(async () => {
+        for (const caretaker of caretakers) await caretaker.stop()
+      })
       return new Daemon(url, simulator, () => unwind(undo))
     } catch (error) {
       await unwind(undo)
@@ -117,6 +124,18 @@ export class Daemon {
     this.#stopped ??= this.#stop()
     return this.#stopped
   }
+}
+
+/** A renewed file whose folder has told nothing, on a network file system for example, is found so late. */
+const FILE_POLL_MS = 60_000
+
+/** Between two transactions that forget old feedback. */
+const SWEEP_PAUSE_MS = 50
+
+/** What looks after something by itself while the daemon serves. */
+interface Caretaker {
+  start(): void
+  stop(): void | Promise<void>
 }
 
 async function unwind(undo: (() => void | Promise<void>)[]): Promise<void> {
@@ -133,7 +152,7 @@ function build(
   clock: Clock,
   log: Log,
 ) {
-  const box = new SecretBox(loadSecretKey(config.data, config.secretKey || undefined))
+  const box = new SecretBox(openSecretKey(config.data, config.secretKey || undefined, database))
   const apps = new SqliteAppStore(database, box)
   const feedback = new SqliteFeedbackStore(database)
   const commits = new GroupCommit(database)
@@ -172,12 +191,36 @@ function build(
     log,
     randomUuid: () => crypto.randomUUID(),
     readCredentialFile,
+    fileProblem: (appId) => files.problemOf(appId),
   })
   const kept = {
     keepMs: config.outcomes.keepDays * DAY_MS,
     maxBytes: config.outcomes.maxMegabytes * MEGABYTE,
   }
-  return { provider, delivery, retention: new Retention(archive, clock, kept, log) }
+  const files = new CredentialFileWatch({
+    listApps: () => apps.list(),
+    read: readCredentialFile,
+    renew: (appId, path, file) => provider.renewCredential(appId, path, file),
+    log,
+    watchFolder,
+    pollMs: FILE_POLL_MS,
+  })
+  apps.onChange(() => files.update())
+  const expiry = new ExpiryWatch({ listApps: () => apps.list(), clock, log })
+  apps.onChange(() => expiry.check())
+  const caretakers: Caretaker[] = [
+    ...(config.credentials.watch ? [files] : []),
+    expiry,
+    new Retention(archive, clock, kept, log),
+    new FeedbackRetention({
+      feedback,
+      clock,
+      log,
+      keepDays: config.feedback.keepDays,
+      pause: () => sleep(SWEEP_PAUSE_MS, undefined, { ref: false }),
+    }),
+  ]
+  return { provider, delivery, caretakers }
 }
 
 const MEGABYTE = 1024 * 1024

@@ -4,11 +4,13 @@ import { createLog } from './base/log.ts'
 import { loadConfig } from './config/load-config.ts'
 import { Daemon } from './daemon.ts'
 import { createProgram, type ServeOptions } from './doors/cli/program.ts'
+import { describeRotation, type RotateSecretOptions } from './doors/cli/rotate-secret.ts'
+import { rotateSecretKey } from './store/rotate-secret-key.ts'
 
 /** Runs one command. Errors end as a sentence on standard error and the exit code of the catalogue. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await createProgram(serve).parseAsync(argv)
+    await createProgram({ serve, rotateSecret }).parseAsync(argv)
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       // it has said what was wrong; help and version come this way too, with 0
@@ -53,6 +55,15 @@ async function serve(options: ServeOptions): Promise<void> {
   await daemon.stop()
   log.info({}, 'stopped')
   process.exit(0)
+}
+
+function rotateSecret({ config: file, data, newKeyFile }: RotateSecretOptions): void {
+  process.umask(0o077)
+  const config = loadConfig(file, { data })
+  const configured = config.secretKey || undefined
+  const credentials = rotateSecretKey({ folder: config.data, configured, newKeyFile })
+  const rotated = { folder: config.data, credentials, isConfigured: configured !== undefined }
+  process.stdout.write(`${describeRotation(rotated, newKeyFile)}\n`)
 }
 
 function nextSignal(): Promise<string> {

@@ -46,6 +46,7 @@ export const ERRORS = {
   'storage-failed': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
   'data-folder-in-use': { httpStatus: 503, fault: 503, exitCode: 7, retry: false },
   'shutting-down': { httpStatus: 503, fault: 503, exitCode: 7, retry: true },
+  'daemon-unreachable': { httpStatus: 503, fault: 503, exitCode: 6, retry: true },
   'lease-lost': { httpStatus: 500, fault: 8002, exitCode: 1, retry: false },
   internal: { httpStatus: 500, fault: 8002, exitCode: 1, retry: false },
 } as const

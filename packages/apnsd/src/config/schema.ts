@@ -89,6 +89,28 @@ export const CONFIG_SCHEMA = Type.Object(
       },
       { additionalProperties: false, default: {} },
     ),
+    credentials: Type.Object(
+      {
+        watch: Type.Boolean({
+          default: true,
+          description:
+            'Read a certificate’s file again when it changes, where an app was provisioned with its path.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
+    feedback: Type.Object(
+      {
+        keepDays: Type.Integer({
+          default: 90,
+          minimum: 1,
+          maximum: 36500,
+          description:
+            'For how many days feedback is kept after it was recorded, handed out or not.',
+        }),
+      },
+      { additionalProperties: false, default: {} },
+    ),
     simulator: Type.Boolean({
       default: false,
       description:

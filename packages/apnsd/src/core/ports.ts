@@ -2,7 +2,7 @@ import type { App } from './apps/app.ts'
 import type { Chunk } from './notifications/chunk.ts'
 import type { FinalState, OutcomeDetail, Outcomes, State } from './outcome.ts'
 import type { BatchOptions, Lane } from './policy/lanes.ts'
-import type { FeedbackEntry } from './provider-requests.ts'
+import type { FeedbackEntry, FeedbackRecord } from './provider-requests.ts'
 
 /** The time, passed in so that tests can set it. */
 export interface Clock {
@@ -199,13 +199,21 @@ export interface OutcomeSink {
   record(chunk: Chunk, details: ReadonlyMap<number, OutcomeDetail>, atMs: number): void
 }
 
-/** Device tokens that Apple declared dead. */
+/**
+ * Device tokens that Apple declared dead, and suspects: those that are dead unless our settings are wrong. One entry for
+ * each app and device token.
+ * @throws {ApnsdError} storage-failed
+ */
 export interface FeedbackStore {
-  /**
-   * Hands out what has not been handed out, oldest first, and remembers that it was.
-   * @throws {ApnsdError} storage-failed
-   */
+  /** Hands out the dead that have not been handed out, oldest first, and remembers that they were. */
   take(appId: string, atMs: number): Promise<FeedbackEntry[]>
+  /** The dead recorded at or after `sinceMs`, handed out before or not, oldest first. Changes nothing. */
+  since(appId: string, sinceMs: number): Promise<FeedbackEntry[]>
+  /**
+   * Dead and suspects after a position, in the order of recording, at most `limit`. Changes nothing.
+   * @throws {ApnsdError} invalid-argument where nothing was ever recorded at `after`: it is of another data folder
+   */
+  read(appId: string, after: number, limit: number): Promise<FeedbackRecord[]>
 }
 
 /** What the provider asks of delivery. */

@@ -55,6 +55,28 @@ export interface FeedbackEntry {
   timestampMs: number
 }
 
+/** All that is known of a device token that is dead or suspect. */
+export interface FeedbackRecord extends FeedbackEntry {
+  /** Grows with each record: what was recorded later stands later. */
+  readonly position: number
+  /** Apple's HTTP status and reason, verbatim. */
+  readonly status: number
+  readonly reason: string
+  /** When it was recorded here, ms since the epoch. */
+  readonly recordedAtMs: number
+  /** True where the device token may be alive, and the app's environment or topic wrong. */
+  readonly isSuspect: boolean
+}
+
+/** Some of an app's feedback. */
+export interface FeedbackPage {
+  readonly records: readonly FeedbackRecord[]
+  /** Where to go on, now or later; 0 where there has been nothing yet. */
+  readonly next: number
+  /** True where there is more already. */
+  readonly hasMore: boolean
+}
+
 /** The use cases as the doors see them; {@link Provider} implements them. */
 export interface ProviderCalls {
   /**
@@ -74,4 +96,10 @@ export interface ProviderCalls {
    * @throws {ApnsdError} unknown-app, storage-failed
    */
   takeFeedback(appId: string): Promise<FeedbackEntry[]>
+  /**
+   * Shows each dead device token of an app that was recorded at or after a time, oldest first; what
+   * {@link takeFeedback} hands out stays the same.
+   * @throws {ApnsdError} unknown-app, storage-failed
+   */
+  feedbackSince(appId: string, sinceMs: number): Promise<FeedbackEntry[]>
 }

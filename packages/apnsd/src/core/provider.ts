@@ -1,8 +1,10 @@
+import { resolve } from 'node:path'
 import type { Credential } from '@apnsd/apns'
 import { ApnsdError } from '../base/errors.ts'
 import type { Log } from '../base/log.ts'
 import { type App, isSameApp } from './apps/app.ts'
-import { checkAppId, checkEnvironment, makeApp } from './apps/provision.ts'
+import { type AppWarning, expiryWarning } from './apps/expiry.ts'
+import { checkAppId, checkEnvironment, makeApp, renewApp } from './apps/provision.ts'
 import { readCredential } from './apps/read-credential.ts'
 import { batchIdFromUuid, parseApnsId } from './notifications/apns-id.ts'
 import { type CheckedNotification, checkNotifications } from './notifications/check.ts'
@@ -24,6 +26,7 @@ import type {
 import type {
   CredentialSource,
   FeedbackEntry,
+  FeedbackPage,
   ProviderCalls,
   ProvisionRequest,
   Receipt,
@@ -33,6 +36,8 @@ import { conflict, SubmissionStream } from './submission-stream.ts'
 
 /** A daemon that is told to stop is mostly back in a few seconds. */
 const SHUT_DOWN_RETRY_AFTER_S = 5
+/** Entries of feedback read at a time: some hundred KiB of JSON. */
+export const MAX_FEEDBACK_PAGE = 1000
 
 export interface ProviderParts {
   readonly apps: AppStore
@@ -47,6 +52,8 @@ export interface ProviderParts {
   readonly randomUuid: () => string
   /** Reads a credential file beside the daemon. */
   readonly readCredentialFile: (path: string) => Promise<Uint8Array>
+  /** What is wrong with the file that an app got its credential from; undefined where nothing is. */
+  readonly fileProblem: (appId: string) => string | undefined
 }
 
 /** The use cases. Every door calls these and nothing deeper. */
@@ -70,7 +77,27 @@ export class Provider implements ProviderCalls {
     checkEnvironment(request.environment)
     const credential = await this.#readCredential(request.credential)
     const before = this.#parts.apps.get(request.appId)
-    const app = makeApp(request, credential, before)
+    const { credential: source } = request
+    const file = 'path' in source ? resolve(source.path) : undefined
+    const app = makeApp(request, credential, file, before)
+    await this.#takeApp(app, before)
+  }
+
+  /**
+   * Takes what an app's credential file holds by now, as if the app were provisioned with it. Does nothing where the
+   * app has another file by now, or this very credential.
+   * @throws {ApnsdError} as {@link provision}; the app is as it was then
+   */
+  async renewCredential(appId: string, path: string, file: Uint8Array): Promise<void> {
+    this.#refuseWhenShuttingDown()
+    const before = this.#parts.apps.get(appId)
+    if (before?.credentialFile !== path) return
+    const credential = readCredential({ type: 'certificate', file }, this.#parts.clock.now())
+    if (credential.fingerprint === before.credential.fingerprint) return
+    await this.#takeApp(renewApp(before, credential), before)
+  }
+
+  async #takeApp(app: App, before: App | undefined): Promise<void> {
     this.#warnAbout(app)
     if (before === undefined || !isSameApp(before, app)) {
       await this.#parts.apps.put(app)
@@ -79,7 +106,8 @@ export class Provider implements ProviderCalls {
           app: app.id,
           environment: app.environment,
           topic: app.topic,
-          credential: credential.type,
+          credential: app.credential.type,
+          ...(app.credentialFile === undefined ? {} : { file: app.credentialFile }),
           changed: before !== undefined,
         },
         'provisioned',
@@ -192,6 +220,25 @@ export class Provider implements ProviderCalls {
     return this.#parts.feedback.take(appId, this.#parts.clock.now())
   }
 
+  async feedbackSince(appId: string, sinceMs: number): Promise<FeedbackEntry[]> {
+    this.app(appId)
+    return this.#parts.feedback.since(appId, sinceMs)
+  }
+
+  /**
+   * Reads an app's feedback from a position on, suspects included, and takes nothing away.
+   * @param after 0 for the beginning, or a page's `next`
+   * @param limit 1 to {@link MAX_FEEDBACK_PAGE}
+   * @throws {ApnsdError} unknown-app, invalid-argument, storage-failed
+   */
+  async readFeedback(appId: string, after: number, limit: number): Promise<FeedbackPage> {
+    this.app(appId)
+    checkFeedbackLimit(limit)
+    const found = await this.#parts.feedback.read(appId, after, limit + 1)
+    const records = found.slice(0, limit)
+    return { records, next: records.at(-1)?.position ?? after, hasMore: found.length > limit }
+  }
+
   /**
    * Finds an app by its id.
    * @throws {ApnsdError} unknown-app
@@ -207,6 +254,18 @@ export class Provider implements ProviderCalls {
   /** Lists the apps by id. */
   apps(): App[] {
     return this.#parts.apps.list()
+  }
+
+  /** What the operator of an app should see to. */
+  warnings(app: App): AppWarning[] {
+    const problem = this.#parts.fileProblem(app.id)
+    const expiry = expiryWarning(app, this.#parts.clock.now())
+    return [
+      ...(expiry === null ? [] : [expiry]),
+      ...(problem === undefined
+        ? []
+        : [{ code: 'credential-file-unusable' as const, detail: problem }]),
+    ]
   }
 
   /**
@@ -301,4 +360,11 @@ export class Provider implements ProviderCalls {
         'the certificate has none of Apple’s extensions, so Apple did not make it; taken with its subject as topic',
       )
   }
+}
+
+function checkFeedbackLimit(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_FEEDBACK_PAGE) return
+  throw new ApnsdError('invalid-argument', `A limit is 1 to ${MAX_FEEDBACK_PAGE}.`, {
+    place: '/limit',
+  })
 }

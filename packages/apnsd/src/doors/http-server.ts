@@ -48,6 +48,8 @@ interface FastifyFault {
   readonly code?: string
   readonly statusCode?: number
   readonly message?: string
+  /** Where the fault lies: `body`, `querystring`, `params`. */
+  readonly validationContext?: string
   readonly validation?: readonly {
     readonly instancePath: string
     readonly message?: string
@@ -68,12 +70,13 @@ const UNREADABLE: Readonly<Record<string, string>> = {
 /** Gives Fastify's own refusals (a body that is no JSON, one that misses the schema) a code of ours. */
 function toProblem(error: unknown): ApnsdError {
   if (error instanceof ApnsdError) return error
-  const { validation, statusCode, code } = error as FastifyFault
+  const { validation, validationContext, statusCode, code } = error as FastifyFault
   const [fault] = validation ?? []
   if (fault !== undefined) {
     const name = fault.params?.additionalProperty
     const extra = name === undefined ? '' : `: ${name}`
-    const subject = fault.instancePath === '' ? 'The body' : fault.instancePath
+    const whole = validationContext === 'querystring' ? 'The query' : 'The body'
+    const subject = fault.instancePath === '' ? whole : fault.instancePath
     return new ApnsdError(
       'invalid-argument',
       `${subject} ${fault.message ?? 'is wrong'}${extra}.`,

@@ -1,87 +1,112 @@
-import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { dirname, join } from 'node:path'
-import { syncFolder } from '../base/data-file.ts'
+import { createHmac } from 'node:crypto'
+import type { Database } from '../base/database.ts'
 import { ApnsdError } from '../base/errors.ts'
-import { describeFault, faultOfSystemError } from '../base/storage-error.ts'
-import { SECRET_KEY_BYTES } from './secret-box.ts'
-
-const FILE_NAME = 'secret.key'
-const HEX = /^[0-9a-f]{64}$/i
+import { SecretBox } from './secret-box.ts'
+import {
+  adoptNextKey,
+  discardNextKey,
+  keyPath,
+  parseKey,
+  randomKey,
+  readKeyFile,
+  readNextKey,
+  writeNextKey,
+} from './secret-key-files.ts'
+import { canOpenCredentials, hasCredentials } from './sqlite-app-store.ts'
 
 /**
- * Finds the key that credentials are sealed with: the configured one, else the one in the data folder, which is made at
- * the first start (64 hex digits, readable by its owner alone).
- * @param configured 64 hex digits, from the environment or the service manager
- * @throws {ApnsdError} invalid-configuration, storage-failed
+ * Finds the key that the credentials of a data folder are sealed with: the configured one, else the one in the folder,
+ * which is made at the first start. A rotation that was cut short is finished or undone: the database knows which key
+ * it is sealed with (see rotate-secret-key.ts).
+ * @param configured 64 hex digits, from the environment, the settings or the service manager
+ * @throws {ApnsdError} invalid-configuration where the key is malformed or another one; storage-failed
  */
-export function loadSecretKey(folder: string, configured: string | undefined): Buffer {
-  if (configured !== undefined) return parseKey(configured, 'The configured secret key')
-  const path = join(folder, FILE_NAME)
-  return parseKey(readOrMake(path), path)
-}
-
-function parseKey(text: string, where: string): Buffer {
-  const digits = text.trim()
-  if (HEX.test(digits)) return Buffer.from(digits, 'hex')
-  throw new ApnsdError(
-    'invalid-configuration',
-    `${where} is not ${2 * SECRET_KEY_BYTES} hex digits.`,
-    { hint: 'openssl rand -hex 32 makes one.' },
-  )
-}
-
-function readOrMake(path: string): string {
-  try {
-    refuseIfOthersMayRead(path)
-    return readFileSync(path, 'utf8')
-  } catch (cause) {
-    if (cause instanceof ApnsdError) throw cause
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
-      throw describeFault(faultOfSystemError(cause) ?? 'io-error', `${path} cannot be read`, {
-        cause,
-      })
-  }
-  const key = randomBytes(SECRET_KEY_BYTES).toString('hex')
-  try {
-    writeKey(path, key)
-  } catch (cause) {
-    throw describeFault(faultOfSystemError(cause) ?? 'io-error', `${path} cannot be written`, {
-      cause,
-    })
-  }
+export function openSecretKey(
+  folder: string,
+  configured: string | undefined,
+  database: Database,
+): Buffer {
+  const key =
+    configured === undefined
+      ? findInFolder(folder, database)
+      : checkConfigured(parseKey(configured, 'The configured secret key'), folder, database)
+  if (!isNoted(database, key)) database.transaction(() => noteKey(database, key))
   return key
 }
 
-/** Writes it under another name first: under its own it is whole, or not there. */
-function writeKey(path: string, key: string): void {
-  const draft = `${path}.new`
-  rmSync(draft, { force: true })
-  const file = openSync(draft, 'wx', 0o600)
-  try {
-    writeFileSync(file, `${key}\n`)
-    // it must outlive a power cut as surely as what is sealed with it
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  renameSync(draft, path)
-  syncFolder(dirname(path))
+/** True where the credentials can be opened with a key; with any key where there are none. */
+export function isSealedWith(database: Database, key: Buffer): boolean {
+  if (!hasCredentials(database)) return true
+  // an older daemon noted nothing
+  return notedFingerprint(database) === undefined
+    ? canOpenCredentials(database, new SecretBox(key))
+    : isNoted(database, key)
 }
 
-function refuseIfOthersMayRead(path: string): void {
-  const OTHERS = 0o077
-  if ((statSync(path).mode & OTHERS) !== 0)
-    throw new ApnsdError('invalid-configuration', `${path} can be read by others than its owner.`, {
-      hint: `chmod 600 ${path}`,
-    })
+/** Remembers which key the credentials are sealed with; part of the transaction that seals them. */
+export function noteKey(database: Database, key: Buffer): void {
+  database
+    .prepare('INSERT OR REPLACE INTO secret_key (only_row, fingerprint) VALUES (1, ?)')
+    .run(fingerprintOf(key))
+}
+
+/** Tells keys apart and says nothing about them. */
+const fingerprintOf = (key: Buffer): string =>
+  createHmac('sha256', key).update('apnsd secret key').digest('hex')
+
+function notedFingerprint(database: Database): string | undefined {
+  const row = database.get('SELECT fingerprint FROM secret_key')
+  return row === undefined ? undefined : String(row['fingerprint'])
+}
+
+const isNoted = (database: Database, key: Buffer): boolean =>
+  notedFingerprint(database) === fingerprintOf(key)
+
+function findInFolder(folder: string, database: Database): Buffer {
+  const present = readKeyFile(keyPath(folder))
+  if (present !== undefined && isSealedWith(database, present)) {
+    discardNextKey(folder)
+    return present
+  }
+  const next = readNextKey(folder)
+  if (next !== undefined && hasCredentials(database) && isSealedWith(database, next)) {
+    adoptNextKey(folder)
+    return next
+  }
+  if (hasCredentials(database)) throw wrongKeyFile(folder, present !== undefined)
+  const key = randomKey()
+  writeNextKey(folder, key)
+  adoptNextKey(folder)
+  return key
+}
+
+function checkConfigured(key: Buffer, folder: string, database: Database): Buffer {
+  if (isSealedWith(database, key)) return key
+  const present = readKeyFile(keyPath(folder))
+  throw new ApnsdError(
+    'invalid-configuration',
+    `The credentials in ${folder} are sealed with another secret key than the configured one.`,
+    {
+      hint:
+        present !== undefined && isSealedWith(database, present)
+          ? `The one in ${keyPath(folder)} fits: configure none.`
+          : `Configure the one that fits; after apnsd keys rotate-secret that is the new one. ${LOST}`,
+    },
+  )
+}
+
+const LOST =
+  'If it is lost, so are the credentials: name another data folder and provision the apps again.'
+
+function wrongKeyFile(folder: string, isThere: boolean): ApnsdError {
+  const what = isThere
+    ? `another secret key than the one in ${keyPath(folder)}`
+    : `a secret key, and ${keyPath(folder)} is not there`
+  return new ApnsdError(
+    'invalid-configuration',
+    `The credentials in ${folder} are sealed with ${what}.`,
+    {
+      hint: `Put the file back that belongs to them, or configure the key (APNSD_SECRET_KEY) if it was configured before. ${LOST}`,
+    },
+  )
 }

@@ -20,6 +20,7 @@ export class SqliteAppStore implements AppStore {
   readonly #database: Database
   readonly #box: SecretBox
   readonly #apps = new Map<string, App>()
+  readonly #listeners: (() => void)[] = []
 
   /** @throws {ApnsdError} storage-failed where a credential cannot be decrypted */
   constructor(database: Database, box: SecretBox) {
@@ -45,8 +46,9 @@ export class SqliteAppStore implements AppStore {
       this.#database
         .prepare(
           `INSERT OR REPLACE INTO apps
-             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms, policy)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+             (id, environment, topic, credential, fingerprint, connect_timeout_s, reached_at_ms,
+              credential_file, policy)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           app.id,
@@ -56,10 +58,12 @@ export class SqliteAppStore implements AppStore {
           app.credential.fingerprint,
           app.connectTimeoutS,
           app.reachedAtMs,
+          app.credentialFile ?? null,
           JSON.stringify(app.policy),
         )
     })
     this.#apps.set(app.id, app)
+    this.#tell()
   }
 
   async markReached(appId: string, fingerprint: string, atMs: number): Promise<void> {
@@ -75,8 +79,49 @@ export class SqliteAppStore implements AppStore {
     this.#database.transaction(() => {
       this.#database.prepare('DELETE FROM apps WHERE id = ?').run(appId)
     })
-    return this.#apps.delete(appId)
+    const wasThere = this.#apps.delete(appId)
+    this.#tell()
+    return wasThere
   }
+
+  /** Calls back whenever an app was provisioned, renewed or removed. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}
+
+/** True where something is sealed. Whoever seals more than the apps' credentials adds it here, and to the next two. */
+export const hasCredentials = (database: Database): boolean =>
+  database.get('SELECT 1 FROM apps LIMIT 1') !== undefined
+
+/** True where the credentials are sealed with this box's key, judged by one of them. */
+export function canOpenCredentials(database: Database, box: SecretBox): boolean {
+  const row = database.get('SELECT id, credential FROM apps LIMIT 1')
+  try {
+    if (row !== undefined) box.open(row['credential'] as Uint8Array, String(row['id']))
+    return true
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Seals every credential with another key; part of a transaction of the caller's.
+ * @returns how many there are
+ * @throws {ApnsdError} storage-failed where one cannot be opened
+ */
+export function resealCredentials(database: Database, from: SecretBox, to: SecretBox): number {
+  const rows = database.prepare('SELECT id, credential FROM apps').all()
+  const update = database.prepare('UPDATE apps SET credential = ? WHERE id = ?')
+  for (const row of rows) {
+    const id = String(row['id'])
+    update.run(to.seal(from.open(row['credential'] as Uint8Array, id), id), id)
+  }
+  return rows.length
 }
 
 function formatSecret(credential: Credential): string {
@@ -96,6 +141,7 @@ function readApp(row: Row, box: SecretBox): App {
   const id = String(row['id'])
   const secret = JSON.parse(box.open(row['credential'] as Uint8Array, id)) as Secret
   const reachedAtMs = row['reached_at_ms']
+  const credentialFile = row['credential_file']
   return {
     id,
     environment: row['environment'] as Environment,
@@ -105,6 +151,7 @@ function readApp(row: Row, box: SecretBox): App {
       secret.type === 'certificate'
         ? readCertificate(secret.pem, null)
         : readSigningKey(secret.key, secret.keyId, secret.teamId),
+    ...(typeof credentialFile === 'string' ? { credentialFile } : {}),
     connectTimeoutS: Number(row['connect_timeout_s']),
     policy: { ...DEFAULT_POLICY, ...(JSON.parse(String(row['policy'] ?? '{}')) as object) },
     reachedAtMs: reachedAtMs === null ? null : Number(reachedAtMs),

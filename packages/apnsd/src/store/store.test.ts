@@ -1,14 +1,6 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -17,14 +9,9 @@ import { Simulator } from '@apnsd/simulator'
 import { Database } from '../base/database.ts'
 import { ApnsdError } from '../base/errors.ts'
 import type { App } from '../core/apps/app.ts'
-import type { Chunk } from '../core/notifications/chunk.ts'
-import type { OutcomeDetail } from '../core/outcome.ts'
-import { readCredentialFile } from './credential-files.ts'
 import { STORE_MIGRATIONS } from './migrations.ts'
 import { SecretBox } from './secret-box.ts'
-import { loadSecretKey } from './secret-key.ts'
 import { SqliteAppStore } from './sqlite-app-store.ts'
-import { SqliteFeedbackStore } from './sqlite-feedback-store.ts'
 
 let folder = ''
 let database: Database
@@ -60,29 +47,6 @@ describe('SecretBox', () => {
       assert.throws(() => box.open(changed, 'app'), codeIs('storage-failed'), `byte ${index}`)
     }
     assert.throws(() => box.open(sealed.subarray(0, 10), 'app'), codeIs('storage-failed'))
-  })
-})
-
-describe('loadSecretKey', () => {
-  it('makes a key at the first start, for its owner alone, and finds it again', () => {
-    const key = loadSecretKey(folder, undefined)
-    assert.equal(key.length, 32)
-    assert.equal(statSync(join(folder, 'secret.key')).mode & 0o777, 0o600)
-    assert.deepEqual(loadSecretKey(folder, undefined), key)
-  })
-
-  it('prefers the configured one', () => {
-    assert.deepEqual(
-      loadSecretKey(folder, `${'ab'.repeat(32)}\n`),
-      Buffer.from('ab'.repeat(32), 'hex'),
-    )
-  })
-
-  it('refuses one that is malformed, or that others may read', () => {
-    assert.throws(() => loadSecretKey(folder, 'abc'), codeIs('invalid-configuration'))
-    loadSecretKey(folder, undefined)
-    chmodSync(join(folder, 'secret.key'), 0o644)
-    assert.throws(() => loadSecretKey(folder, undefined), codeIs('invalid-configuration'))
   })
 })
 
@@ -144,6 +108,25 @@ describe('SqliteAppStore', () => {
     assert.equal(new SqliteAppStore(database, box).get('a')?.reachedAtMs, 5)
   })
 
+  it('remembers the file that a credential was read from, and forgets it with it', async () => {
+    const store = new SqliteAppStore(database, box)
+    const fromFile = { ...appOf('a', certificate), credentialFile: '/etc/push/a.pem' }
+    await store.put(fromFile)
+    assert.deepEqual(new SqliteAppStore(database, box).get('a'), fromFile)
+    await store.put(appOf('a', certificate))
+    assert.deepEqual(new SqliteAppStore(database, box).get('a'), appOf('a', certificate))
+  })
+
+  it('tells of what is put and removed, once it is so', async () => {
+    const store = new SqliteAppStore(database, box)
+    const told: string[][] = []
+    store.onChange(() => told.push(store.list().map(({ id }) => id)))
+    await store.put(appOf('a', certificate))
+    await store.markReached('a', certificate.fingerprint, 5)
+    await store.remove('a')
+    assert.deepEqual(told, [['a'], []])
+  })
+
   it('removes', async () => {
     const store = new SqliteAppStore(database, box)
     await store.put(appOf('a', certificate))
@@ -158,80 +141,5 @@ describe('SqliteAppStore', () => {
       () => new SqliteAppStore(database, new SecretBox(randomBytes(32))),
       codeIs('storage-failed'),
     )
-  })
-})
-
-describe('SqliteFeedbackStore', () => {
-  const chunk: Chunk = {
-    appId: 'app',
-    batchId: 'ab'.repeat(12),
-    firstIndex: 0,
-    deviceTokens: ['aa', 'bb', 'cc'],
-    payloads: [],
-    payloadOf: new Uint16Array(3),
-    options: { lane: 'small', sendAtMs: 0, expiresAtMs: null, ratePerS: null },
-  }
-  const gone: OutcomeDetail = { status: 410, reason: 'Unregistered', timestampMs: 7 }
-
-  it('hands out each dead device token once, oldest first, with Apple’s timestamp or ours', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(
-      chunk,
-      new Map([
-        [2, gone],
-        [0, { status: 410, reason: 'ExpiredToken' }],
-      ]),
-      99,
-    )
-    assert.deepEqual(await store.take('other', 100), [])
-    assert.deepEqual(await store.take('app', 100), [
-      { deviceToken: 'cc', timestampMs: 7 },
-      { deviceToken: 'aa', timestampMs: 99 },
-    ])
-    assert.deepEqual(await store.take('app', 100), [])
-  })
-
-  it('takes 410 alone for death', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(
-      chunk,
-      new Map([
-        [0, { status: 400, reason: 'BadDeviceToken' }],
-        [1, { reason: 'lost' }],
-      ]),
-      99,
-    )
-    assert.deepEqual(await store.take('app', 100), [])
-  })
-
-  it('hands one out again when Apple says it again', async () => {
-    const store = new SqliteFeedbackStore(database)
-    store.record(chunk, new Map([[0, gone]]), 99)
-    store.record(chunk, new Map([[0, gone]]), 99)
-    assert.equal((await store.take('app', 100)).length, 1)
-    store.record(chunk, new Map([[0, { ...gone, timestampMs: 8 }]]), 99)
-    assert.deepEqual(await store.take('app', 100), [{ deviceToken: 'aa', timestampMs: 8 }])
-  })
-})
-
-describe('readCredentialFile', () => {
-  it('reads a file, and says what is wrong with what is none', async () => {
-    const path = join(folder, 'app.pem')
-    writeFileSync(path, 'text')
-    assert.deepEqual(await readCredentialFile(path), Buffer.from('text'))
-    writeFileSync(path, Buffer.alloc(2 * 1024 * 1024))
-    mkdirSync(join(folder, 'dir'))
-    for (const [bad, problem] of [
-      [join(folder, 'absent.pem'), /is not there/],
-      [join(folder, 'dir'), /is a folder/],
-      [path, /too large/],
-      ['/dev/zero', /no plain file/],
-      ['a\0b', /cannot be read/],
-    ] as const)
-      await assert.rejects(
-        readCredentialFile(bad),
-        (error: unknown) =>
-          codeIs('invalid-credential')(error) && problem.test((error as Error).message),
-      )
   })
 })

@@ -32,6 +32,8 @@ export interface App {
   /** The bundle identifier, or whatever topic the credential stands for; push types add their suffix when sending. */
   readonly topic: string
   readonly credential: Credential
+  /** The file beside the daemon that the credential was read from, an absolute path; absent where it came with the call. */
+  readonly credentialFile?: string
   /** How long a call may wait for the first connection with a new credential, in seconds. */
   readonly connectTimeoutS: number
   readonly policy: AppPolicy
@@ -49,6 +51,7 @@ export function isSameApp(one: App, other: App): boolean {
     one.environment === other.environment &&
     one.topic === other.topic &&
     one.credential.fingerprint === other.credential.fingerprint &&
+    one.credentialFile === other.credentialFile &&
     one.connectTimeoutS === other.connectTimeoutS &&
     one.policy.inDoubt === other.policy.inDoubt &&
     one.policy.tryOtherEnvironment === other.policy.tryOtherEnvironment &&

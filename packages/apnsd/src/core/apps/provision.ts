@@ -11,12 +11,14 @@ const MAX_APP_ID_CHARACTERS = 200
 /**
  * Makes the app that a request to provision asks for.
  * @param credential the request's, read
+ * @param credentialFile where it was read from; undefined where it came with the call
  * @param before the app as it is; undefined where it is new
  * @throws {ApnsdError} invalid-argument, invalid-environment, invalid-credential
  */
 export function makeApp(
   request: ProvisionRequest,
   credential: Credential,
+  credentialFile: string | undefined,
   before: App | undefined,
 ): App {
   const environment = checkEnvironment(request.environment)
@@ -29,10 +31,20 @@ export function makeApp(
     environment,
     topic: chooseTopic(credential, request.topic),
     credential,
+    ...(credentialFile === undefined ? {} : { credentialFile }),
     connectTimeoutS: checkTimeout(request.connectTimeoutS ?? DEFAULT_CONNECT_TIMEOUT_S),
     policy: { ...(before?.policy ?? DEFAULT_POLICY), ...request.policy },
     reachedAtMs: keepsReach ? before.reachedAtMs : null,
   }
+}
+
+/**
+ * Makes of an app what it is with a renewed credential.
+ * @throws {ApnsdError} invalid-credential where it is for another environment or topic
+ */
+export function renewApp(app: App, credential: Credential): App {
+  checkCredentialFits(credential, app.environment)
+  return { ...app, topic: chooseTopic(credential, app.topic), credential, reachedAtMs: null }
 }
 
 /** @throws {ApnsdError} invalid-argument */

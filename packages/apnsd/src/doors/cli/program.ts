@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { demo } from './demo/demo.ts'
+import { feedback } from './feedback.ts'
+import type { RotateSecretOptions } from './rotate-secret.ts'
 import { simulate } from './simulate.ts'
 
 /** What `apnsd serve` was told on its command line. */
@@ -14,11 +16,14 @@ export interface ServeOptions {
   readonly simulator?: boolean
 }
 
-/**
- * Describes the operator's commands.
- * @param serve runs the daemon; handed in, since a door knows nothing of how the daemon is put together
- */
-export function createProgram(serve: (options: ServeOptions) => Promise<void>): Command {
+/** Commands that work on the daemon itself; handed in, since a door knows nothing of how the daemon is put together. */
+export interface DaemonCommands {
+  readonly serve: (options: ServeOptions) => Promise<void>
+  readonly rotateSecret: (options: RotateSecretOptions) => void
+}
+
+/** Describes the operator's commands. */
+export function createProgram({ serve, rotateSecret }: DaemonCommands): Command {
   const program = new Command('apnsd')
     .description('Delivers Apple push notifications: start it, provision an app, notify.')
     .version(readVersion())
@@ -38,6 +43,27 @@ export function createProgram(serve: (options: ServeOptions) => Promise<void>): 
     )
     .option('--simulator', 'also run the stand-in for Apple, and send everything there')
     .action(serve)
+  program
+    .command('feedback')
+    .description('show the device tokens of an app that Apple declared dead; takes nothing away')
+    .argument('<app>', 'the name that the app was provisioned under')
+    .option('--url <url>', 'the daemon’s address (APNSD_URL, else http://127.0.0.1:7077)')
+    .option('--after <cursor>', 'only what was recorded after an earlier answer’s last entry')
+    .option('--limit <number>', 'how many at most, 1 to 1000 (1000)')
+    .option('--json', 'print the daemon’s answer as it is')
+    .action(feedback)
+  program
+    .command('keys')
+    .description('the secret key that credentials are encrypted with')
+    .command('rotate-secret')
+    .description('encrypt every credential with a new secret key; stop the daemon first')
+    .option('--config <file>', 'YAML file with settings, as for serve')
+    .option('--data <dir>', 'the data folder, as for serve')
+    .option(
+      '--new-key-file <file>',
+      'file with the new key, 64 hex digits; needed where the present one is configured, else a random one is made',
+    )
+    .action(rotateSecret)
   program
     .command('simulate')
     .description('run the stand-in for Apple')

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { ApnsdError } from '../../base/errors.ts'
 import type { Provider } from '../../core/provider.ts'
 import type { CredentialSource } from '../../core/provider-requests.ts'
+import { feedbackRoutes } from './feedback.ts'
 import { formatApp } from './format.ts'
 import { AppPath, type CredentialBody, PutApp } from './schemas.ts'
 
@@ -10,8 +11,10 @@ import { AppPath, type CredentialBody, PutApp } from './schemas.ts'
 export function restDoor(provider: Provider): (server: FastifyInstance) => Promise<void> {
   return async (instance) => {
     const server = instance.withTypeProvider<TypeBoxTypeProvider>()
-
-    const show = (appId: string) => formatApp(provider.app(appId), provider.deliveryStatus(appId))
+    const show = (appId: string) => {
+      const app = provider.app(appId)
+      return formatApp(app, provider.deliveryStatus(appId), provider.warnings(app))
+    }
 
     server.get('/healthz', async () => ({ status: 'alive' }))
 
@@ -37,6 +40,8 @@ export function restDoor(provider: Provider): (server: FastifyInstance) => Promi
       await provider.removeApp(request.params.app)
       return reply.code(204).send()
     })
+
+    feedbackRoutes(instance, provider)
   }
 }
 

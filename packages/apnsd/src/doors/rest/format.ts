@@ -1,13 +1,16 @@
 import type { App } from '../../core/apps/app.ts'
+import type { AppWarning } from '../../core/apps/expiry.ts'
 import type { Refusal } from '../../core/notifications/refusal.ts'
 import type { NotificationRequest } from '../../core/notifications/request.ts'
 import type { BatchRecord, DeliveryStatus, NotificationRecord } from '../../core/ports.ts'
 import type { Receipt } from '../../core/provider-requests.ts'
+import { formatTime } from './format-time.ts'
 
 /** What may be shown of an app: never the secret itself. */
 export function formatApp(
-  { id, environment, topic, credential, policy, reachedAtMs }: App,
+  { id, environment, topic, credential, credentialFile, policy, reachedAtMs }: App,
   delivery: DeliveryStatus,
+  warnings: readonly AppWarning[],
 ) {
   return {
     app: id,
@@ -22,6 +25,7 @@ export function formatApp(
             environments: credential.environments,
             hasAppleExtensions: credential.hasAppleExtensions,
             expiresAt: formatTime(credential.notAfterMs),
+            ...(credentialFile === undefined ? {} : { file: credentialFile }),
           }
         : {
             type: 'token',
@@ -30,12 +34,13 @@ export function formatApp(
             teamId: credential.teamId,
           },
     policy,
-    reachedAt: formatTime(reachedAtMs),
+    warnings,
+    reachedAt: formatTimeOrNull(reachedAtMs),
     delivery: {
       state: delivery.state,
       why: delivery.why,
-      since: formatTime(delivery.sinceMs),
-      nextTryAt: formatTime(delivery.nextTryAtMs),
+      since: formatTimeOrNull(delivery.sinceMs),
+      nextTryAt: formatTimeOrNull(delivery.nextTryAtMs),
       connections: delivery.connections,
     },
   }
@@ -54,7 +59,7 @@ export function formatNotification(record: NotificationRecord) {
     enqueuedAt: formatTime(record.enqueuedAtMs),
     status: detail?.status ?? null,
     reason: reason === '' ? null : reason,
-    timestamp: formatTime(detail?.timestampMs ?? null),
+    timestamp: formatTimeOrNull(detail?.timestampMs ?? null),
     wrongEnvironment: detail?.isOtherEnvironment === true,
     nextAttempt: next === null ? null : { at: formatTime(next.atMs), reason: next.reason },
   }
@@ -65,8 +70,8 @@ export function formatBatch({ batchId, appId, options, counts, ...record }: Batc
     batch: batchId,
     app: appId,
     enqueuedAt: formatTime(record.enqueuedAtMs),
-    sendAt: formatTime(options.sendAtMs === 0 ? null : options.sendAtMs),
-    expiresAt: formatTime(options.expiresAtMs),
+    sendAt: formatTimeOrNull(options.sendAtMs === 0 ? null : options.sendAtMs),
+    expiresAt: formatTimeOrNull(options.expiresAtMs),
     rate: options.ratePerS,
     cancelled: record.isCancelled,
     counts,
@@ -88,8 +93,4 @@ export function formatRefusal({ index, code, detail, field }: Refusal) {
   return { index, code, detail, field: field === null ? null : (FIELDS[field] ?? field) }
 }
 
-function formatTime(ms: number): string
-function formatTime(ms: number | null): string | null
-function formatTime(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString()
-}
+const formatTimeOrNull = (ms: number | null): string | null => (ms === null ? null : formatTime(ms))

@@ -62,4 +62,19 @@ export const PutApp = Type.Object(
 )
 
 export const AppPath = Type.Object({ app: Type.String({ minLength: 1 }) })
+
+/** The query of `GET /v1/apps/{app}/feedback`. */
+export const FeedbackQuery = Type.Object(
+  {
+    after: Type.Optional(Type.String({ description: '`next` of an earlier answer.' })),
+    limit: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,9}$',
+        description: 'How many entries at most, 1 to 1000; 1000 where absent.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const NotificationPath = Type.Object({ id: Type.String() })

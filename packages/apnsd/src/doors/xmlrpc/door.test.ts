@@ -114,6 +114,18 @@ test('feedback answers times in UTC and device tokens', async (t) => {
   ])
 })
 
+test('feedback since a time asks for what was recorded from then on, and hands out nothing', async (t) => {
+  const door = await startWithApp(t)
+  door.provider.feedback = [{ deviceToken: 'cd'.repeat(32), timestampMs: 1600000000000 }]
+  const since = new DateTime(1700000000)
+  assert.deepEqual(await call(door, 'feedback', 'shop', since), [
+    [new DateTime(1600000000), 'cd'.repeat(32)],
+  ])
+  assert.deepEqual(door.provider.calls.at(-1), {
+    ...{ use: 'feedbackSince', appId: 'shop', sinceMs: 1700000000000 },
+  })
+})
+
 test('a wrong number or type of parameters is told with what the method takes', async (t) => {
   const door = await startWithApp(t)
   for (const [method, params, words] of [
@@ -128,6 +140,7 @@ test('a wrong number or type of parameters is told with what the method takes', 
     ['notify', ['shop', 'aa'], /The number of parameters is 2, but the method is notify\(/],
     ['notify', [1, 'aa', {}], /app_id is an int; it must be a string/],
     ['feedback', [], /The number of parameters is 0/],
+    ['feedback', ['shop', 1700000000], /since is an int; it must be a dateTime.iso8601, in UTC/],
     ['system.listMethods', [1], /The number of parameters is 1/],
   ] as [string, XmlRpcValue[], RegExp][]) {
     const answer = await call(door, method, ...params)
@@ -167,7 +180,10 @@ test('clients can ask what there is', async (t) => {
     const signatures = (await call(door, 'system.methodSignature', method)) as string[][]
     assert.ok(signatures.length > 0)
   }
-  assert.deepEqual(await call(door, 'system.methodSignature', 'feedback'), [['array', 'string']])
+  assert.deepEqual(await call(door, 'system.methodSignature', 'feedback'), [
+    ['array', 'string'],
+    ['array', 'string', 'dateTime.iso8601'],
+  ])
   assert.deepEqual(await call(door, 'system.methodHelp', 'x'), {
     fault: [8001, 'procedure x not found'],
   })

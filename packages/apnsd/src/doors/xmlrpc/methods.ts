@@ -93,16 +93,24 @@ function createNotify(calls: ProviderCalls): Method {
 }
 
 function createFeedback(calls: ProviderCalls): Method {
-  const usage = 'feedback(app_id)'
+  const usage = 'feedback(app_id, since = nothing)'
   return {
     usage,
     help:
       `${usage}: hands out, once each, the device tokens that Apple declared dead, as [time, device token]. Times ` +
-      'are UTC, device tokens in lower-case hex.',
-    signatures: [['array', 'string']],
+      'are UTC, device tokens in lower-case hex. With since, a dateTime.iso8601 in UTC, it shows all that the daemon ' +
+      'has recorded since then, handed out before or not, and hands out nothing: for whoever lost an answer on the way.',
+    signatures: [
+      ['array', 'string'],
+      ['array', 'string', 'dateTime.iso8601'],
+    ],
     async run(params) {
-      checkCount(params, 1, 1, usage)
-      const entries = await calls.takeFeedback(readString(params, 0, 'app_id'))
+      checkCount(params, 1, 2, usage)
+      const appId = readString(params, 0, 'app_id')
+      const entries =
+        params.length === 1
+          ? await calls.takeFeedback(appId)
+          : await calls.feedbackSince(appId, readTimeMs(params, 1, 'since'))
       return entries.map(({ timestampMs, deviceToken }) => [
         new DateTime(Math.floor(timestampMs / 1000)),
         deviceToken,
@@ -130,6 +138,15 @@ export function readString(params: readonly XmlRpcValue[], index: number, name: 
   const value = params[index] ?? null
   if (typeof value === 'string') return value
   throw new ApnsdError('invalid-argument', `${name} is ${nameType(value)}; it must be a string.`)
+}
+
+function readTimeMs(params: readonly XmlRpcValue[], index: number, name: string): number {
+  const value = params[index] ?? null
+  if (value instanceof DateTime) return value.epochS * 1000
+  throw new ApnsdError(
+    'invalid-argument',
+    `${name} is ${nameType(value)}; it must be a dateTime.iso8601, in UTC.`,
+  )
 }
 
 function readNumber(params: readonly XmlRpcValue[], index: number, name: string): number {

@@ -12,6 +12,7 @@ export type RecordedCall =
   | { use: 'provision'; request: ProvisionRequest }
   | { use: 'notify'; appId: string; requests: readonly NotificationRequest[] }
   | { use: 'takeFeedback'; appId: string }
+  | { use: 'feedbackSince'; appId: string; sinceMs: number }
 
 /** Stands in for the provider: records what it is asked, and refuses what the door leaves to it. */
 export class FakeProvider implements ProviderCalls {
@@ -49,6 +50,12 @@ export class FakeProvider implements ProviderCalls {
   async takeFeedback(appId: string): Promise<FeedbackEntry[]> {
     this.calls.push({ use: 'takeFeedback', appId })
     if (this.failure !== undefined) throw this.failure
+    this.#find(appId)
+    return this.feedback
+  }
+
+  async feedbackSince(appId: string, sinceMs: number): Promise<FeedbackEntry[]> {
+    this.calls.push({ use: 'feedbackSince', appId, sinceMs })
     this.#find(appId)
     return this.feedback
   }
