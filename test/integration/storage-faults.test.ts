@@ -264,7 +264,7 @@ describe('a running daemon', () => {
 
   it('refuses while another process writes to its file, and goes on afterwards', async () => {
     await useFolder()
-    const other = new DatabaseSync(file)
+    const other = new DatabaseSync(file, { timeout: 5000 })
     other.exec('BEGIN IMMEDIATE')
     await assert.rejects(
       stage.call('notify', 'myapp', DEVICE_TOKEN, payload('refused')),

@@ -42,7 +42,17 @@ export class Statement {
     try {
       yield* this.#statement.iterate(...values)
     } catch (error) {
+      this.#forgetError(values)
       throw this.#failed(error)
+    }
+  }
+
+  /** After it has failed row by row, node:sqlite throws the same once more at the next use [Node 24.21]: this is it. */
+  #forgetError(values: SQLInputValue[]): void {
+    try {
+      this.#statement.get(...values)
+    } catch {
+      // it was thrown before
     }
   }
 }

@@ -9,6 +9,7 @@ export const KEY_LIFE_MS = 24 * 60 * 60_000
 export class IdempotencyKeys {
   readonly #find: Statement
   readonly #insert: Statement
+  readonly #findOld: Statement
   readonly #forget: Statement
 
   constructor(database: Database) {
@@ -17,6 +18,9 @@ export class IdempotencyKeys {
     )
     this.#insert = database.prepare(
       `INSERT OR REPLACE INTO idempotency_keys (app_id, key, digest, answer, created_at_ms) VALUES (?, ?, ?, ?, ?)`,
+    )
+    this.#findOld = database.prepare(
+      `SELECT 1 FROM idempotency_keys WHERE created_at_ms <= ? LIMIT 1`,
     )
     this.#forget = database.prepare(
       `DELETE FROM idempotency_keys WHERE (app_id, key) IN
@@ -33,6 +37,11 @@ export class IdempotencyKeys {
     }
     if (earlier['digest'] !== digest) return { type: 'conflict' }
     return { type: 'repeated', answer: String(earlier['answer']) }
+  }
+
+  /** True where there are some that have had their day. */
+  hasOld(nowMs: number): boolean {
+    return this.#findOld.get(nowMs - KEY_LIFE_MS) !== undefined
   }
 
   forget(nowMs: number, limit: number): void {

@@ -97,6 +97,10 @@ export class SqliteArchive implements OutcomeArchive {
 
   async forget(endedBeforeMs: number, limit: number): Promise<number> {
     let forgotten = 0
+    const nowMs = this.#clock.now()
+    // asked every minute, and mostly in vain: no reason to write
+    const isAny = this.#endedBefore.get(endedBeforeMs, 1) !== undefined
+    if (!isAny && !this.#keys.hasOld(nowMs)) return 0
     await this.#commits.run(() => {
       const rows = this.#endedBefore.all(endedBeforeMs, limit)
       for (const { id } of rows) {
@@ -104,7 +108,7 @@ export class SqliteArchive implements OutcomeArchive {
         this.#deleteContents.run(id!)
       }
       forgotten = rows.length
-      this.#keys.forget(this.#clock.now(), limit)
+      this.#keys.forget(nowMs, limit)
     })
     return forgotten
   }

@@ -228,6 +228,8 @@ export class SqliteQueue implements Queue {
 
   async expire(limit: number): Promise<number> {
     const nowMs = this.#clock.now()
+    // asked every second, and mostly in vain: no reason to write
+    if (this.#waiting.over(nowMs, 1).length === 0) return 0
     const { chunks } = await this.#endWaiting('expired', () => this.#waiting.over(nowMs, limit))
     return chunks
   }
