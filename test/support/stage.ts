@@ -19,21 +19,35 @@ export class Stage {
   simulator!: Simulator
   daemon!: DaemonProcess
 
-  static async open(options: SimulatorOptions = {}): Promise<Stage> {
-    const stage = new Stage()
+  static async open<Kind extends Stage>(
+    this: new () => Kind,
+    options: SimulatorOptions = {},
+  ): Promise<Kind> {
+    const stage = new this()
     stage.simulator = await Simulator.start(options)
     writeFileSync(join(stage.folder, 'ca.pem'), stage.simulator.authority.certificatePem)
     await stage.startDaemon()
     return stage
   }
 
+  /** The daemon's data folder. */
+  get data(): string {
+    return join(this.folder, 'data')
+  }
+
+  /** What the daemon's process has in its environment besides ours. */
+  protected get environment(): NodeJS.ProcessEnv {
+    return {}
+  }
+
   /** Starts the daemon, or starts it again on the same data folder. */
   async startDaemon(url = this.simulator.url): Promise<void> {
-    this.daemon = await DaemonProcess.start([
-      ...['--listen', '127.0.0.1:0', '--data', join(this.folder, 'data')],
+    const options = [
+      ...['--listen', '127.0.0.1:0', '--data', this.data],
       ...['--apns-sandbox', url, '--apns-production', url],
       ...['--apns-ca', join(this.folder, 'ca.pem')],
-    ])
+    ]
+    this.daemon = await DaemonProcess.start(options, this.environment)
   }
 
   /** Kills the daemon if it still runs, ends the simulator and takes the folder away. */

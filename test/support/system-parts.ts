@@ -17,6 +17,7 @@ const PARTS = {
   caddy: ['caddy', 'version'],
   haproxy: ['haproxy', '-v'],
   h2o: ['h2o', '--version'],
+  cc: ['sh', '-c', 'echo "#include <dlfcn.h>" | cc -E -'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -35,6 +36,7 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   caddy: 'caddy',
   haproxy: 'haproxy',
   h2o: 'h2o',
+  cc: 'gcc libc6-dev',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */

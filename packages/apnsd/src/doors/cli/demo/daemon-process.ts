@@ -40,12 +40,18 @@ export class DaemonProcess {
     })
   }
 
-  /** Starts `apnsd serve` with `options`, and resolves when it serves. Its environment has no settings of apnsd's. */
-  static async start(options: readonly string[]): Promise<DaemonProcess> {
+  /**
+   * Starts `apnsd serve` with `options`, and resolves when it serves.
+   * @param environment variables besides those of this process, of which it gets none of apnsd's settings
+   */
+  static async start(
+    options: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+  ): Promise<DaemonProcess> {
     const env = Object.entries(process.env).filter(([name]) => !name.startsWith('APNSD_'))
     const child = spawn(process.execPath, [LAUNCHER, 'serve', ...options], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: Object.fromEntries(env),
+      env: { ...Object.fromEntries(env), ...environment },
     })
     const daemon = new DaemonProcess(child)
     const ready = await daemon.waitForLog(({ msg }) => msg === 'ready')
