@@ -1,9 +1,9 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Simulator } from '@apnsd/simulator'
 import type { FastifyInstance } from 'fastify'
 import { type Address, isLoopback, parseAddress } from './base/address.ts'
 import { Database } from './base/database.ts'
+import { makeDurableFolder } from './base/durable-files.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import type { Log } from './base/log.ts'
@@ -160,7 +160,7 @@ function parseListen(text: string): Address {
 
 function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeDurableFolder(folder, 0o700)
   } catch (cause) {
     throw new ApnsdError('storage-failed', `The data folder ${folder} cannot be made.`, {
       hint: 'Name another with --data.',

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { syncFolder, writeDurableFile } from '../base/durable-files.ts'
 import { ApnsdError } from '../base/errors.ts'
 import { SECRET_KEY_BYTES } from './secret-box.ts'
 
@@ -29,24 +30,21 @@ function parseKey(text: string, where: string): Buffer {
   )
 }
 
+/** Whatever it returns outlives a power cut as surely as what will be sealed with it. */
 function readOrMake(path: string): string {
   try {
     refuseIfOthersMayRead(path)
-    return readFileSync(path, 'utf8')
+    const key = readFileSync(path, 'utf8')
+    // whoever made it may have been killed before its name was durable
+    syncFolder(dirname(path))
+    return key
   } catch (cause) {
     if (cause instanceof ApnsdError) throw cause
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT')
       throw new ApnsdError('storage-failed', `${path} cannot be read.`, { cause })
   }
   const key = randomBytes(SECRET_KEY_BYTES).toString('hex')
-  const file = openSync(path, 'wx', 0o600)
-  try {
-    writeSync(file, `${key}\n`)
-    // it must outlive a power cut as surely as what is sealed with it
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
+  writeDurableFile(path, `${key}\n`, 0o600)
   return key
 }
 
