@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { randomFrom } from '../support/random.ts'
 import { DEVICE_TOKEN, Stage } from '../support/stage.ts'
 
 const rounds = Number(process.env['CRASH_ROUNDS'] ?? 50)
@@ -15,17 +16,6 @@ const CLIENTS = 4
 /** Up to so many in a call: several chunks' worth once in a while would only make it slow. */
 const MOST_IN_A_CALL = 60
 const LONGEST_LIFE_MS = 250
-
-/** Numbers from 0 up to 1, the same for the same seed. [mulberry32] */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 describe('a daemon that is killed again and again', () => {
   let stage: Stage

@@ -26,8 +26,12 @@ export class Stage {
   simulator!: Simulator
   #daemon: DaemonProcess | undefined
 
-  static async open(options: SimulatorOptions = {}): Promise<Stage> {
-    const stage = await Stage.prepare(options)
+  static async open<Kind extends Stage>(
+    this: new () => Kind,
+    options: SimulatorOptions = {},
+  ): Promise<Kind> {
+    const stage = new this()
+    await stage.prepare(options)
     await stage.startDaemon()
     return stage
   }
@@ -35,9 +39,13 @@ export class Stage {
   /** All but the daemon. */
   static async prepare(options: SimulatorOptions = {}): Promise<Stage> {
     const stage = new Stage()
-    stage.simulator = await Simulator.start(options)
-    writeFileSync(join(stage.folder, 'ca.pem'), stage.simulator.authority.certificatePem)
+    await stage.prepare(options)
     return stage
+  }
+
+  protected async prepare(options: SimulatorOptions): Promise<void> {
+    this.simulator = await Simulator.start(options)
+    writeFileSync(join(this.folder, 'ca.pem'), this.simulator.authority.certificatePem)
   }
 
   /** The one that was started last. */
@@ -56,6 +64,11 @@ export class Stage {
     return join(this.folder, 'data')
   }
 
+  /** What the daemon's process has in its environment besides ours. */
+  protected get environment(): NodeJS.ProcessEnv {
+    return {}
+  }
+
   /**
    * Starts the daemon, or starts it again on the same data folder.
    * @param url of Apple, for both environments
@@ -71,7 +84,7 @@ export class Stage {
         ...['--apns-ca', join(this.folder, 'ca.pem')],
         ...options,
       ],
-      under,
+      { under, environment: this.environment },
     )
   }
 

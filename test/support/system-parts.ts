@@ -18,6 +18,7 @@ const PARTS = {
   haproxy: ['haproxy', '-v'],
   h2o: ['h2o', '--version'],
   sqlite3: ['sqlite3', '--version'],
+  cc: ['sh', '-c', 'echo "#include <dlfcn.h>" | cc -E -'],
 } as const
 
 const PACKAGES: Record<keyof typeof PARTS, string> = {
@@ -37,6 +38,7 @@ const PACKAGES: Record<keyof typeof PARTS, string> = {
   haproxy: 'haproxy',
   h2o: 'h2o',
   sqlite3: 'sqlite3',
+  cc: 'gcc libc6-dev',
 }
 
 /** The `skip` of a test that needs a part of the system: false where it is there, else a line that names it. */

@@ -1,10 +1,10 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Simulator } from '@apnsd/simulator'
 import type { FastifyInstance } from 'fastify'
 import { type Address, isLoopback, parseAddress } from './base/address.ts'
 import { Database } from './base/database.ts'
+import { makeDurableFolder } from './base/durable-files.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import { GroupCommit } from './base/group-commit.ts'
@@ -267,7 +267,7 @@ function parseListen(text: string): Address {
 
 function makeDataFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    makeDurableFolder(folder, 0o700)
   } catch (cause) {
     const fault = faultOfSystemError(cause) ?? 'cannot-open'
     throw describeFault(fault, `The data folder ${folder} cannot be made`, {

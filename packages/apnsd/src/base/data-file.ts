@@ -104,13 +104,3 @@ function writeWhole(file: number, bytes: Buffer, offset: number): void {
   for (let done = 0; done < bytes.length; )
     done += writeSync(file, bytes, done, bytes.length - done, offset + done)
 }
-
-/** Makes sure that a file made or renamed in a folder is found there after a power cut. */
-export function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-}

@@ -1,7 +1,8 @@
 import { renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { COMPANIONS, checkDataFile, diagnose, identityOf, sizeOf, syncFolder } from './data-file.ts'
+import { COMPANIONS, checkDataFile, diagnose, identityOf, sizeOf } from './data-file.ts'
+import { syncFolder } from './durable-files.ts'
 import { type Row, Statement } from './statement.ts'
 import {
   describeFault,

@@ -1,16 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { syncFolder, writeDurableFile } from '../base/durable-files.ts'
 import { ApnsdError } from '../base/errors.ts'
+import { describeFault, faultOfSystemError } from '../base/storage-error.ts'
 import { SECRET_KEY_BYTES } from './secret-box.ts'
 
 const HEX = /^[0-9a-f]{64}$/i
@@ -49,7 +42,7 @@ export function readKeyFile(path: string): Buffer | undefined {
   } catch (cause) {
     if (cause instanceof ApnsdError) throw cause
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw new ApnsdError('storage-failed', `${path} cannot be read.`, { cause })
+    throw fault(path, 'cannot be read', cause)
   }
 }
 
@@ -63,19 +56,17 @@ export function readNextKey(folder: string): Buffer | undefined {
   }
 }
 
-/** Writes the next key, in place of any that was left behind. It outlives a power cut when this returns. */
+/**
+ * Writes the next key, in place of any that was left behind. It outlives a power cut when this returns.
+ * @throws {ApnsdError} storage-failed
+ */
 export function writeNextKey(folder: string, key: Buffer): void {
   const path = nextKeyPath(folder)
-  // a file of the same name may have another mode
-  rmSync(path, { force: true })
-  const file = openSync(path, 'wx', 0o600)
   try {
-    writeSync(file, `${key.toString('hex')}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
+    writeDurableFile(path, `${key.toString('hex')}\n`, 0o600)
+  } catch (cause) {
+    throw fault(path, 'cannot be written', cause)
   }
-  syncFolder(folder)
 }
 
 /** Puts the next key in the place of the present one, in one step, and not to be undone by a power cut. */
@@ -89,15 +80,8 @@ export function discardNextKey(folder: string): void {
   rmSync(nextKeyPath(folder), { force: true })
 }
 
-/** A new name in a folder is on the disk once the folder is. [fsync(2)] */
-function syncFolder(folder: string): void {
-  const handle = openSync(folder, 'r')
-  try {
-    fsyncSync(handle)
-  } finally {
-    closeSync(handle)
-  }
-}
+const fault = (path: string, what: string, cause: unknown): ApnsdError =>
+  describeFault(faultOfSystemError(cause) ?? 'io-error', `${path} ${what}`, { cause })
 
 function refuseIfOthersMayRead(path: string): void {
   const OTHERS = 0o077

@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import type { Database } from '../base/database.ts'
+import { syncFolder } from '../base/durable-files.ts'
 import { ApnsdError } from '../base/errors.ts'
 import { SecretBox } from './secret-box.ts'
 import {
@@ -66,6 +67,8 @@ function findInFolder(folder: string, database: Database): Buffer {
   const present = readKeyFile(keyPath(folder))
   if (present !== undefined && isSealedWith(database, present)) {
     discardNextKey(folder)
+    // whoever made it may have been killed before its name was durable
+    syncFolder(folder)
     return present
   }
   const next = readNextKey(folder)

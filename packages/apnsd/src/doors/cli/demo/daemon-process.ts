@@ -14,6 +14,13 @@ interface Waiter {
   readonly reject: (error: Error) => void
 }
 
+type Variables = Readonly<Record<string, string | undefined>>
+
+export interface ProcessOptions {
+  readonly under?: readonly string[]
+  readonly environment?: Variables
+}
+
 /** The daemon in a process of its own, as `apnsd serve` starts it. */
 export class DaemonProcess {
   readonly log: LogLine[] = []
@@ -41,18 +48,19 @@ export class DaemonProcess {
   }
 
   /**
-   * Starts `apnsd serve` with `options`, and resolves when it serves. Its environment has no settings of apnsd's.
+   * Starts `apnsd serve` with `options`, and resolves when it serves.
    * @param under a command that becomes what its further arguments say, such as `prlimit --fsize=4096`
+   * @param environment variables besides those of this process, of which it gets none of apnsd's settings
    */
   static async start(
     options: readonly string[],
-    under: readonly string[] = [],
+    { under = [], environment = {} }: ProcessOptions = {},
   ): Promise<DaemonProcess> {
     const env = Object.entries(process.env).filter(([name]) => !name.startsWith('APNSD_'))
     const words = [...under, process.execPath, LAUNCHER, 'serve', ...options]
     const child = spawn(words[0] ?? '', words.slice(1), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: Object.fromEntries(env),
+      env: { ...Object.fromEntries(env), ...environment },
     })
     const daemon = new DaemonProcess(child)
     const ready = await daemon.waitForLog(({ msg }) => msg === 'ready')
