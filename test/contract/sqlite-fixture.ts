@@ -11,7 +11,7 @@ import type { QueueFixture, QueueParts } from './queue-stage.ts'
 export function openSqliteQueue(folder: string, parts: QueueParts): QueueFixture {
   const { clock, sink, limits } = parts
   const database = Database.open(join(folder, 'queue.db'), QUEUE_MIGRATIONS)
-  const commits = new GroupCommit(database)
+  const commits = new GroupCommit(database, 0)
   const queue = new SqliteQueue(database, commits, clock, sink, limits, (_rowId, error) => {
     throw error
   })

@@ -46,6 +46,7 @@ export class LeasedChunks {
   /** Lanes in which there may be something to lease. */
   readonly #mayHaveMore = new Set<Lane>()
   #isLeasing = false
+  #isWaking = false
   #due: NodeJS.Timeout | undefined
   #dueAtMs = Number.POSITIVE_INFINITY
   #progress: NodeJS.Timeout | undefined
@@ -64,7 +65,13 @@ export class LeasedChunks {
   /** Looks for work. Called when there may be some; needless calls do no harm. */
   wake(): void {
     for (const lane of LANES) this.#mayHaveMore.add(lane)
-    this.#lease()
+    // submissions that came together are leased together
+    if (this.#isWaking) return
+    this.#isWaking = true
+    setImmediate(() => {
+      this.#isWaking = false
+      this.#lease()
+    })
   }
 
   /** Leases nothing more, and what was not sent is not to be. */

@@ -51,6 +51,8 @@ export class StorageHealth {
   #probeDelayMs = FIRST_PROBE_MS
   #checkedAtMs: number
   #checkedCommits: number
+  /** True from a look that found room until the event loop has come round. */
+  #hasRoomThisTurn = false
 
   constructor(database: Database, health: Health, clock: Clock) {
     this.#database = database
@@ -69,8 +71,16 @@ export class StorageHealth {
    * @throws {StorageError}
    */
   checkRoom(): void {
+    // calls that came together need not all ask the system
+    if (this.#hasRoomThisTurn) return
     const error = this.#findObstacle()
-    if (error === null) return
+    if (error === null) {
+      this.#hasRoomThisTurn = true
+      setImmediate(() => {
+        this.#hasRoomThisTurn = false
+      })
+      return
+    }
     this.#onFault(error)
     throw error
   }

@@ -280,10 +280,14 @@ export class SqliteQueue implements Queue {
   /** Writes a lease down, and tells the sink what is new since it was last written, in one transaction. */
   async #write(held: HeldLease, update: () => void): Promise<void> {
     let details = held.detailsWritten
-    await this.#commits.run(() => {
-      update()
-      details = this.#tellSink(held)
-    })
+    // delivery goes on meanwhile: nobody waits for this
+    await this.#commits.run(
+      () => {
+        update()
+        details = this.#tellSink(held)
+      },
+      { isPatient: true },
+    )
     held.detailsWritten = details
     const { waiting } = held.outcomes
     const notifications = Math.min(waiting, held.waitingWritten) - held.waitingWritten
