@@ -1,0 +1,39 @@
+/** Chooses at random, and chooses the same for the same seed. */
+export class SeededRandom {
+  readonly seed: number
+  #state: number
+
+  constructor(seed: number) {
+    this.seed = seed
+    this.#state = seed
+  }
+
+  /** From 0 up to 1. [mulberry32] */
+  next(): number {
+    this.#state = (this.#state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+
+  /** A whole number from `low` to `high`. */
+  between(low: number, high: number): number {
+    return low + Math.floor(this.next() * (high - low + 1))
+  }
+
+  /** True that often: 0.1 is once in ten times. */
+  chance(share: number): boolean {
+    return this.next() < share
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    const choice = choices[Math.floor(this.next() * choices.length)]
+    if (choice === undefined) throw new RangeError('there is nothing to choose from')
+    return choice
+  }
+}
+
+/** The seed in an environment variable, to repeat a run; another one each time where it is not set. */
+export function seedFrom(variable: string): number {
+  return Number(process.env[variable] ?? Math.floor(Math.random() * 2 ** 31))
+}
