@@ -62,7 +62,9 @@ async function* inTurn(streams: readonly TestsStream[]): AsyncGenerator {
 
 const besides = files.filter((file) => BESIDES.includes(file))
 const others = files.filter((file) => !BESIDES.includes(file))
-const tests = [start(others, 2, FILE_TIMEOUT_MS), start(besides, 1, LONG_FILE_TIMEOUT_MS)]
+const tests: TestsStream[] = []
+if (others.length > 0) tests.push(start(others, 2, FILE_TIMEOUT_MS))
+if (besides.length > 0) tests.push(start(besides, 1, LONG_FILE_TIMEOUT_MS))
 
 const report = Readable.from(inTurn(tests)).compose(spec)
 report.pipe(process.stdout, { end: false })
