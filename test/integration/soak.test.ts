@@ -9,7 +9,7 @@ import { seedFrom } from '../support/seeded-random.ts'
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 2)
 const seed = seedFrom('SOAK_SEED')
 /** Little enough to leave room for the tests beside it. */
-const RATE = 300
+const RATE = 500
 
 describe('a daemon under load for a while, with an Apple that misbehaves', () => {
   it(`loses nothing, leaves nothing waiting and does not grow in ${minutes} minutes (seed ${seed})`, async (t) => {

@@ -5,15 +5,15 @@ import { agrees, type Call, type Ledger } from './ledger.ts'
 /** Questions under way at a time. */
 const QUESTIONS = 16
 
-/** What the daemon says became of the notifications. */
+/** What the daemon says became of the notifications that it said yes to. */
 export interface Outcomes {
   readonly accepted: number
   readonly rejected: number
 }
 
 /**
- * Asks the daemon for the outcome of each notification that it said yes to, and notes in the ledger where that is none,
- * or another than what Apple's stand-in answered. Waits for those that the daemon is still writing down.
+ * Asks the daemon for the outcome of each notification that it owed an end to, and notes in the ledger where that is
+ * another than what Apple's stand-in answered. Waits for those that it is still writing down.
  */
 export async function checkOutcomes(url: string, ledger: Ledger): Promise<Outcomes> {
   const counts = { accepted: 0, rejected: 0 }
@@ -24,8 +24,7 @@ export async function checkOutcomes(url: string, ledger: Ledger): Promise<Outcom
       const { state } = await waitForOutcome(url, apnsId)
       if (!agrees(state, call.ends[index] ?? 0))
         ledger.problems.push(`${apnsId} is ${state}, and ended as ${call.ends[index]} at Apple`)
-      else if (state === 'accepted') counts.accepted += 1
-      else counts.rejected += 1
+      else if (call.answer === 'yes') counts[state === 'accepted' ? 'accepted' : 'rejected'] += 1
     }
   }
   await Promise.all(Array.from({ length: QUESTIONS }, ask))
@@ -34,7 +33,7 @@ export async function checkOutcomes(url: string, ledger: Ledger): Promise<Outcom
 
 function* questionsOf(calls: readonly Call[]): Generator<{ call: Call; index: number }> {
   for (const call of calls) {
-    if (call.answer !== 'yes') continue
+    if (!call.isOwed) continue
     for (let index = 0; index < call.ends.length; index += 1) yield { call, index }
   }
 }

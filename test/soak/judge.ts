@@ -4,8 +4,8 @@ import type { SoakReport } from './soak.ts'
  * How far memory may grow from the second quarter of the long life to the last. Collected garbage is out of the heap's
  * figure; RSS has in it what Node has not given back, and how much that is depends on the day.
  */
-const MOST_HEAP_GROWTH = 1.2
-const MOST_RSS_GROWTH = 1.3
+const MOST_HEAP_GROWTH = 1.1
+const MOST_RSS_GROWTH = 1.2
 const MOST_SHOWN = 20
 
 /** Says in a sentence each what is wrong with a soak; nothing when all is well. */

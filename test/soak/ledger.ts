@@ -14,6 +14,8 @@ export interface Call {
   readonly deviceTokens: readonly string[]
   /** `unknown` until the daemon has answered, and for good where its answer was lost. */
   answer: 'unknown' | 'yes'
+  /** True once the daemon has to bring it to an end: it said yes, or it sent some of it and so has it all. */
+  isOwed: boolean
   /** Learnt from the first `apns-id` that is seen. */
   batchId: string | null
   /** A byte each: how it ended there, 0 while it has not; both bits where a crash made it go twice. */
@@ -35,7 +37,6 @@ export class Ledger {
   readonly problems: string[] = []
   /** Notifications that Apple's stand-in took more often than once. */
   sentTwice = 0
-  /** Accepted by the daemon and not ended. */
   #open = 0
   readonly #finalReasons: ReadonlySet<string>
   readonly #watchers = new Set<() => void>()
@@ -45,7 +46,7 @@ export class Ledger {
     this.#finalReasons = new Set(finalReasons)
   }
 
-  /** How many notifications the daemon has said yes to and must still send. */
+  /** How many notifications the daemon owes an end to. */
   get open(): number {
     return this.#open
   }
@@ -64,6 +65,7 @@ export class Ledger {
       number: this.calls.length,
       deviceTokens,
       answer: 'unknown',
+      isOwed: false,
       batchId: null,
       ends: new Uint8Array(deviceTokens.length),
       open: deviceTokens.length,
@@ -75,8 +77,7 @@ export class Ledger {
   /** The daemon has said yes: from now on nothing of it may get lost. */
   noteYes(call: Call): void {
     call.answer = 'yes'
-    this.#open += call.open
-    this.#tell()
+    this.#owe(call)
   }
 
   /** Apple's stand-in has answered a notification. */
@@ -89,6 +90,7 @@ export class Ledger {
       return
     }
     call.batchId ??= id.batchId
+    this.#owe(call)
     const isRight =
       call.batchId === id.batchId &&
       call.deviceTokens[id.index] === deviceToken &&
@@ -98,12 +100,18 @@ export class Ledger {
     else if (reason !== null && this.#finalReasons.has(reason)) this.#end(call, id.index, REFUSED)
   }
 
-  /** Resolves when no more than `most` are open. */
-  async openAtMost(most: number): Promise<void> {
-    while (this.#open > most)
+  /** Resolves when nothing is open. */
+  async settled(): Promise<void> {
+    while (this.#open > 0)
       await new Promise<void>((resolve) => {
         this.#watchers.add(resolve)
       })
+  }
+
+  #owe(call: Call): void {
+    if (call.isOwed) return
+    call.isOwed = true
+    this.#open += call.open
   }
 
   #end(call: Call, index: number, end: number): void {
@@ -112,16 +120,10 @@ export class Ledger {
     call.ends[index] = before | end
     if (before !== 0) return
     call.open -= 1
-    if (call.answer === 'yes') {
-      this.#open -= 1
-      this.#tell()
-    }
-  }
-
-  #tell(): void {
-    const watchers = [...this.#watchers]
+    this.#open -= 1
+    if (this.#open > 0) return
+    for (const watcher of this.#watchers) watcher()
     this.#watchers.clear()
-    for (const watcher of watchers) watcher()
   }
 }
 

@@ -177,10 +177,11 @@ class Soak {
     this.#options.say(`the load is over; ${this.#ledger.open} still open`)
     const impatience = new AbortController()
     const tooLong = sleep(SETTLE_MS, undefined, impatience)
-    await Promise.race([this.#ledger.openAtMost(0), tooLong])
+    await Promise.race([this.#ledger.settled(), tooLong])
     impatience.abort()
     if (this.#ledger.open > 0)
       throw new Error(`${this.#ledger.open} notifications never came to Apple: lost, or stuck`)
+    this.#options.say('all have come to an end at Apple; now for what the daemon says of them')
   }
 
   #report(memory: readonly Memory[], outcomes: Outcomes): SoakReport {
