@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Notification } from '@apnsd/simulator'
@@ -35,6 +36,14 @@ const UNWANTED = 'ff'.repeat(32)
 const deviceTokenOf = (n: number): string =>
   isUnwanted(n) ? UNWANTED : n.toString(16).padStart(64, '0')
 const numberOf = ({ payload }: Notification): number => (payload as { n: number }).n
+
+const dataFolderOf = (stage: Stage): string => join(stage.folder, 'data')
+
+/** What `apnsd serve` is told on a stage. */
+const serveOptions = ({ folder, simulator: { url } }: Stage): string[] => [
+  ...['--listen', '127.0.0.1:0', '--data', join(folder, 'data')],
+  ...['--apns-sandbox', url, '--apns-production', url, '--apns-ca', join(folder, 'ca.pem')],
+]
 
 function expectedOutcome(n: number): { state: string; reason: string | null } {
   if (isForDeadDevice(n)) return { state: 'rejected', reason: 'Unregistered' }
@@ -93,7 +102,7 @@ describe(`a daemon that is killed again and again (seed ${seed})`, () => {
 
   async function liveAndDie(moment: (typeof MOMENTS)[number], startMs: number): Promise<void> {
     if (moment === 'while it starts') {
-      const command = ApnsdCommand.start(['serve', ...stage.serveOptions()])
+      const command = ApnsdCommand.start(['serve', ...serveOptions(stage)])
       await sleep(random.next() * startMs)
       await command.end('SIGKILL')
       return
@@ -132,7 +141,7 @@ describe(`a daemon that is killed again and again (seed ${seed})`, () => {
   /** Until everything that came to the disk is settled there: what clients know of, and what they do not. */
   async function settleAll(): Promise<void> {
     await stage.startDaemon()
-    await untilOnDisk(stage.dataFolder, ({ waiting }) => waiting.size === 0)
+    await untilOnDisk(dataFolderOf(stage), ({ waiting }) => waiting.size === 0)
     checkAnswers()
   }
 
@@ -147,7 +156,7 @@ describe(`a daemon that is killed again and again (seed ${seed})`, () => {
       await liveAndDie(moment, startMs)
       await untilDisconnected()
       checkAnswers()
-      settled = readLeftDataFile(stage.dataFolder).settled
+      settled = readLeftDataFile(dataFolderOf(stage)).settled
     }
     await settleAll()
     t.diagnostic([...kills].map(([moment, count]) => `${count} ${moment}`).join(', '))
@@ -197,7 +206,7 @@ describe('a daemon that is killed with one answer missing', () => {
     await stage.call('notify', 'myapp', deviceTokens, payload)
     await stage.simulator.waitForNotifications(count - 1)
     while (!stage.simulator.connections().some(({ openStreams }) => openStreams > 0)) await sleep(1)
-    return untilOnDisk(stage.dataFolder, ({ waiting }) => waiting.size === 1)
+    return untilOnDisk(dataFolderOf(stage), ({ waiting }) => waiting.size === 1)
   }
 
   /** Starts the daemon with an Apple that answers; what it sends until everything is settled, by device token. */
@@ -205,7 +214,7 @@ describe('a daemon that is killed with one answer missing', () => {
     stage.simulator.clearScript()
     stage.simulator.clearNotifications()
     await stage.startDaemon()
-    await untilOnDisk(stage.dataFolder, ({ waiting }) => waiting.size === 0)
+    await untilOnDisk(dataFolderOf(stage), ({ waiting }) => waiting.size === 0)
     // it has drained when it ends, so nothing comes behind
     assert.equal(await stage.daemon.stop(), 0)
     await stage.startDaemon()

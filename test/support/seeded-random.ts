@@ -1,19 +1,12 @@
+import { randomFrom } from './random.ts'
+
 /** Chooses at random, and chooses the same for the same seed. */
 export class SeededRandom {
-  readonly seed: number
-  #state: number
+  /** From 0 up to 1. */
+  readonly next: () => number
 
   constructor(seed: number) {
-    this.seed = seed
-    this.#state = seed
-  }
-
-  /** From 0 up to 1. [mulberry32] */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+    this.next = randomFrom(seed)
   }
 
   /** A whole number from `low` to `high`. */

@@ -27,22 +27,13 @@ export class Stage {
     return stage
   }
 
-  get dataFolder(): string {
-    return join(this.folder, 'data')
-  }
-
   /** Starts the daemon, or starts it again on the same data folder. */
   async startDaemon(url = this.simulator.url): Promise<void> {
-    this.daemon = await DaemonProcess.start(this.serveOptions(url))
-  }
-
-  /** What `apnsd serve` is told on this stage. */
-  serveOptions(url = this.simulator.url): string[] {
-    return [
-      ...['--listen', '127.0.0.1:0', '--data', this.dataFolder],
+    this.daemon = await DaemonProcess.start([
+      ...['--listen', '127.0.0.1:0', '--data', join(this.folder, 'data')],
       ...['--apns-sandbox', url, '--apns-production', url],
       ...['--apns-ca', join(this.folder, 'ca.pem')],
-    ]
+    ])
   }
 
   /** Kills the daemon if it still runs, ends the simulator and takes the folder away. */
