@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -27,8 +27,9 @@ export function readDataFile(dataFolder: string): OnDisk {
 export function readLeftDataFile(dataFolder: string): OnDisk {
   const copy = mkdtempSync(join(tmpdir(), 'apnsd-copy-'))
   try {
+    // a daemon that had drained has moved its log into the file
     for (const name of ['apnsd.db', 'apnsd.db-wal'])
-      cpSync(join(dataFolder, name), join(copy, name))
+      if (existsSync(join(dataFolder, name))) cpSync(join(dataFolder, name), join(copy, name))
     const database = new DatabaseSync(join(copy, 'apnsd.db'))
     const onDisk = readChunks(database)
     database.close()
