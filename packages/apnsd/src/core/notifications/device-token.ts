@@ -13,7 +13,8 @@ export type DeviceTokenParse = { readonly deviceToken: string } | { readonly pro
  */
 export function parseDeviceToken(text: string): DeviceTokenParse {
   const lower = text.toLowerCase()
-  const deviceToken = HEX.test(lower) ? lower : lower.replace(BLANKS_AND_BRACKETS, '')
+  if (lower.length <= 2 * MAX_DEVICE_TOKEN_BYTES && HEX.test(lower)) return { deviceToken: lower }
+  const deviceToken = lower.replace(BLANKS_AND_BRACKETS, '')
   if (deviceToken === '') return { problem: 'is empty' }
   if (deviceToken.length > 2 * MAX_DEVICE_TOKEN_BYTES)
     return { problem: `is longer than ${MAX_DEVICE_TOKEN_BYTES} bytes` }
