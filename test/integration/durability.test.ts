@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { Simulator } from '@apnsd/simulator'
-import { DEVICE_TOKEN, Stage } from '../support/stage.ts'
+import { DEVICE_TOKEN, Stage, TOPIC } from '../support/stage.ts'
 
 describe('nothing accepted is lost', () => {
   let stage: Stage
@@ -92,6 +94,25 @@ describe('nothing accepted is lost', () => {
     const ids = new Set(taken.map(({ apnsId }) => apnsId))
     assert.equal(ids.size, 50)
     assert.equal(stage.simulator.totals.accepted, 51)
+  })
+
+  it('ends at SIGTERM without waiting for connections on which it has answered meanwhile', async () => {
+    await stage.daemon.stop()
+    const config = join(stage.folder, 'patient.yaml')
+    writeFileSync(config, 'drainSeconds: 3600\n')
+    // nobody can reach Apple there, so the call waits until the daemon is told to stop; its client keeps connections
+    await stage.startDaemon('https://127.0.0.1:1', { options: ['--config', config] })
+    const { pem } = stage.simulator.issueCertificate({ topic: TOPIC })
+    await stage.call('provision', 'waiting', pem, 'sandbox', 3600)
+    const refused = assert.rejects(
+      stage.call('notify', 'waiting', DEVICE_TOKEN, payload('in vain')),
+      { faultCode: 503 },
+    )
+    // the daemon takes what comes in turn: with the last of these answered it has the call as well
+    for (let turn = 0; turn < 20; turn += 1) await fetch(`${stage.daemon.url}/healthz`)
+    const ended = stage.daemon.stop()
+    await refused
+    assert.equal(await ended, 0)
   })
 
   it('goes on, and ends at SIGTERM, when the reader of its log has gone', async () => {

@@ -223,6 +223,7 @@ function build(
   return { provider, delivery, caretakers }
 }
 
+const TIDY_INTERVAL_MS = 20
 const MEGABYTE = 1024 * 1024
 const DAY_MS = 24 * 60 * 60_000
 
@@ -247,9 +248,12 @@ async function drain(
   provider.shutDown()
   const closed = server.close()
   await delivery.stop()
+  // calls that were answered since then have left connections that their clients would keep
+  const tidying = setInterval(() => server.server.closeIdleConnections(), TIDY_INTERVAL_MS)
   // a client that never finishes its request must not hold the daemon
   const impatience = setTimeout(() => server.server.closeAllConnections(), Math.max(1000, drainMs))
   await closed
+  clearInterval(tidying)
   clearTimeout(impatience)
 }
 
