@@ -280,13 +280,14 @@ export class SqliteQueue implements Queue {
   /** Writes a lease down, and tells the sink what is new since it was last written, in one transaction. */
   async #write(held: HeldLease, update: () => void): Promise<void> {
     let details = held.detailsWritten
-    // delivery goes on meanwhile: nobody waits for this
+    // nobody waits for what Apple accepted; what follows from a rejection is to be found at once
+    const isPatient = held.outcomes.details.size === details
     await this.#commits.run(
       () => {
         update()
         details = this.#tellSink(held)
       },
-      { isPatient: true },
+      { isPatient },
     )
     held.detailsWritten = details
     const { waiting } = held.outcomes
