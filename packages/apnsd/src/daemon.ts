@@ -8,6 +8,7 @@ import { makeDurableFolder } from './base/durable-files.ts'
 import { ApnsdError } from './base/errors.ts'
 import { FolderLock } from './base/folder-lock.ts'
 import { GroupCommit } from './base/group-commit.ts'
+import { IdleMemory } from './base/idle-memory.ts'
 import type { Log } from './base/log.ts'
 import { describeFault, faultOfSystemError } from './base/storage-error.ts'
 import type { Config } from './config/schema.ts'
@@ -211,6 +212,7 @@ function build(
   const caretakers: Caretaker[] = [
     ...(config.credentials.watch ? [files] : []),
     expiry,
+    new IdleMemory(),
     new Retention(archive, clock, kept, log),
     new FeedbackRetention({
       feedback,
