@@ -95,6 +95,18 @@ describe('the pool of a client', () => {
     await work.stop()
   })
 
+  it('goes on over another connection when a peer takes no more requests on the one it has', async () => {
+    const { client } = stage.createClient({ maxConnections: 2 })
+    simulator.play({ rules: [{ times: 1, do: { type: 'streamLimit', limit: 0 } }] })
+    // the limit comes with the first answer
+    for (let n = 0; n < 3; n += 1) {
+      const { type } = await client.send({ ...NOTIFICATION, apnsId: apnsIdOf(n) })
+      assert.equal(type, 'accepted')
+    }
+    const connections = new Set(simulator.notifications().map(({ connection }) => connection))
+    assert.equal(connections.size, 2)
+  })
+
   it('waits for the answer to its first request, where that is all the peer allows', async () => {
     simulator.play({ rules: [{ times: 1, do: { type: 'delay', ms: 150 } }] })
     const { client, events } = stage.createClient({ credential: stage.issueKey() })

@@ -416,6 +416,7 @@ export class ConnectionPool<Stream extends RequestStream> {
   /**
    * Looks whether more connections would help: all are full, stay so for a while, and the event loop has time left.
    * Not while some are on their way or the peer holds us down to one request at a time, which another would only evade.
+   * A connection that takes none at all is no use, and nobody says for how long.
    */
   #considerGrowth(): void {
     if (this.#growth !== null || !this.#mayGrow()) return
@@ -424,7 +425,9 @@ export class ConnectionPool<Stream extends RequestStream> {
   }
 
   #mayGrow(): boolean {
-    const isHeldDown = this.#lines.some((line) => line.state === 'probing' || line.streamLimit <= 1)
+    const isHeldDown = this.#lines.some(
+      (line) => line.state === 'probing' || line.streamLimit === 1,
+    )
     const isBelowMost = this.#lines.length < this.#options.maxConnections
     return (
       isBelowMost &&
