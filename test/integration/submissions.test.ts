@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { RestCalls } from '../support/rest-calls.ts'
 import { DEVICE_TOKEN, Stage, TOPIC } from '../support/stage.ts'
@@ -169,7 +171,7 @@ describe('submissions over REST', () => {
     const body = { tokens: [tokenOf(1), 'zz'], payload }
     const first = await post(body, key)
     await rest.ended(first.body.batch)
-    await stage.daemon.kill()
+    await stage.daemon.stop()
     await stage.startDaemon()
     const again = await post(body, key)
     assert.deepEqual([again.status, again.body], [202, first.body])
@@ -234,6 +236,27 @@ describe('submissions over REST', () => {
     assert.equal(longer.body.code, 'idempotency-conflict')
     const shorter = await post(lines.slice(0, 1000).join(''), { ...NDJSON, ...key })
     assert.equal(shorter.body.code, 'idempotency-conflict')
+  })
+
+  it('says when too much waits, when to come again, and takes more when some has gone', async () => {
+    const config = join(stage.folder, 'narrow.yaml')
+    writeFileSync(config, 'queue:\n  maxNotifications: 100\n')
+    await stage.daemon.stop()
+    await stage.startDaemon(stage.simulator.url, { options: ['--config', config] })
+    const sendAt = new Date(Date.now() + 3_600_000).toISOString()
+    const tokens = Array.from({ length: 75 }, (_, index) => tokenOf(index))
+    const waiting = await rest.submit('myapp', { tokens, payload, sendAt })
+    const refused = await post({ token: DEVICE_TOKEN, payload })
+    assert.deepEqual([refused.status, refused.body.code], [503, 'queue-full'])
+    assert.match(refused.headers.get('retry-after') ?? '', /^\d+$/)
+    await assert.rejects(stage.call('notify', 'myapp', DEVICE_TOKEN, payload), {
+      faultCode: 503,
+    })
+    const { body: ready } = await rest.call('GET', '/readyz')
+    assert.partialDeepStrictEqual(ready.queue, { notifications: 75, maxNotifications: 100 })
+    await rest.call('DELETE', `/v1/batches/${waiting}`)
+    await rest.ended(await rest.submit('myapp', { token: DEVICE_TOKEN, payload }))
+    assert.equal(stage.simulator.notifications().length, 1)
   })
 
   it('sends nothing before its time, and takes back what has not been sent', async () => {

@@ -14,7 +14,7 @@ const CHUNKS_IN_A_COMMIT = 200
 
 /** Forgets outcomes that are old, or too many, so that the file does not grow without end. */
 export class Retention {
-  readonly #archive: OutcomeArchive
+  readonly #archive: Pick<OutcomeArchive, 'forget' | 'usedBytes'>
   readonly #clock: Clock
   readonly #limits: RetentionLimits
   readonly #log: Log
@@ -22,7 +22,12 @@ export class Retention {
   #sweeping: Promise<void> | undefined
   #isStopped = false
 
-  constructor(archive: OutcomeArchive, clock: Clock, limits: RetentionLimits, log: Log) {
+  constructor(
+    archive: Pick<OutcomeArchive, 'forget' | 'usedBytes'>,
+    clock: Clock,
+    limits: RetentionLimits,
+    log: Log,
+  ) {
     this.#archive = archive
     this.#clock = clock
     this.#limits = limits

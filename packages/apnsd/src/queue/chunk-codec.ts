@@ -1,7 +1,7 @@
 import { PUSH_TYPES, type PushType } from '@apnsd/apns'
 import { ByteReader } from '../base/bytes.ts'
 import type { CheckedPayload } from '../core/notifications/check.ts'
-import type { Headers } from '../core/notifications/headers.ts'
+import { type Headers, hasSameHeaders } from '../core/notifications/headers.ts'
 import type { OutcomeDetail, Retry } from '../core/outcome.ts'
 
 /**
@@ -54,7 +54,7 @@ export function encodePayloads({ payloads, payloadOf }: PayloadColumns): Buffer 
   let last: Headers | null = null
   let prefix: Buffer = head
   for (const { bytes, headers } of payloads) {
-    if (last === null || !isSame(last, headers)) prefix = encodeHeaders(headers)
+    if (last === null || !hasSameHeaders(last, headers)) prefix = encodeHeaders(headers)
     last = headers
     const length = Buffer.alloc(2)
     length.writeUInt16BE(bytes.length)
@@ -66,16 +66,6 @@ export function encodePayloads({ payloads, payloadOf }: PayloadColumns): Buffer 
     parts.push(owners)
   }
   return Buffer.concat(parts)
-}
-
-function isSame(one: Headers, other: Headers): boolean {
-  return (
-    one.pushType === other.pushType &&
-    one.priority === other.priority &&
-    one.topic === other.topic &&
-    one.expirationEpochS === other.expirationEpochS &&
-    one.collapseId === other.collapseId
-  )
 }
 
 function encodeHeaders({

@@ -1,7 +1,7 @@
 import { PUSH_TYPES } from '@apnsd/apns'
 import type { ErrorCode } from '../../base/errors.ts'
 import { parseDeviceToken } from './device-token.ts'
-import { checkHeaders, type Headers } from './headers.ts'
+import { checkHeaders, type Headers, hasSameHeaders } from './headers.ts'
 import { encodePayload, type JsonObject } from './payload.ts'
 import { isRefusal, type Refusal, type Verdict } from './refusal.ts'
 import type { NotificationRequest } from './request.ts'
@@ -59,16 +59,6 @@ export function checkNotifications(
     taken.push({ index, deviceToken: parse.deviceToken, payload })
   })
   return { taken, refused }
-}
-
-function hasSameHeaders(one: NotificationRequest, other: NotificationRequest): boolean {
-  return (
-    one.pushType === other.pushType &&
-    one.topic === other.topic &&
-    one.priority === other.priority &&
-    one.expirationEpochS === other.expirationEpochS &&
-    one.collapseId === other.collapseId
-  )
 }
 
 function checkPayload(topic: string, request: NotificationRequest): Verdict<CheckedPayload> {

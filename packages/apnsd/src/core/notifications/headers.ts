@@ -15,6 +15,20 @@ export interface Headers {
   readonly collapseId?: string
 }
 
+/** True where two say the same in every header, asked for or decided. */
+export function hasSameHeaders(
+  one: Readonly<Partial<Record<keyof Headers, unknown>>>,
+  other: Readonly<Partial<Record<keyof Headers, unknown>>>,
+): boolean {
+  return (
+    one.pushType === other.pushType &&
+    one.priority === other.priority &&
+    one.topic === other.topic &&
+    one.expirationEpochS === other.expirationEpochS &&
+    one.collapseId === other.collapseId
+  )
+}
+
 const MAX_TOPIC_CHARACTERS = 256
 const PRINTABLE = /^[\x21-\x7e]+$/
 const MAX_COLLAPSE_ID_BYTES = 64
