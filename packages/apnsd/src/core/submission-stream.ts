@@ -40,7 +40,7 @@ export class SubmissionStream {
   readonly #parts: SubmissionStreamParts
   #batchId: string
   #options: BatchOptions | null = null
-  #slice: (NotificationRequest | Refusal)[] = []
+  #slice: (NotificationRequest | Omit<Refusal, 'index'>)[] = []
   #digest: Digest | null
   #slices = 0
   #index = 0
@@ -63,9 +63,8 @@ export class SubmissionStream {
   async add(request: NotificationRequest | Omit<Refusal, 'index'>, text: string): Promise<void> {
     if (this.#slice.length === MAX_CHUNK_NOTIFICATIONS) await this.#take(false)
     this.#digest?.update(text).update('\n')
-    const index = this.#index
     this.#index += 1
-    this.#slice.push('detail' in request ? { ...request, index } : request)
+    this.#slice.push(request)
   }
 
   /** Takes what is left. */
@@ -80,7 +79,8 @@ export class SubmissionStream {
   }
 
   async #take(isLast: boolean): Promise<void> {
-    const { taken, refused } = this.#check()
+    const firstIndex = this.#index - this.#slice.length
+    const { taken, refused } = checkNotifications(this.#parts.topic, this.#slice, firstIndex)
     this.#options ??= this.#readOptions(taken.length, isLast)
     const answer: SliceAnswer = { batchId: this.#batchId, taken: taken.length, refused }
     const enqueued = await this.#enqueue(taken, this.#keyOf(answer, isLast))
@@ -89,31 +89,6 @@ export class SubmissionStream {
     this.#slices += 1
     this.#slice = []
     this.#digest = this.#newDigest()
-  }
-
-  #check(): { taken: CheckedNotification[]; refused: Refusal[] } {
-    const firstIndex = this.#index - this.#slice.length
-    const unreadable: Refusal[] = []
-    const taken: CheckedNotification[] = []
-    const refused: Refusal[] = []
-    let run: NotificationRequest[] = []
-    const checkRun = (end: number): void => {
-      const checked = checkNotifications(this.#parts.topic, run, firstIndex + end - run.length)
-      taken.push(...checked.taken)
-      refused.push(...checked.refused)
-      run = []
-    }
-    this.#slice.forEach((one, position) => {
-      if (!('detail' in one)) {
-        run.push(one)
-        return
-      }
-      checkRun(position)
-      unreadable.push(one)
-    })
-    checkRun(this.#slice.length)
-    const all = [...refused, ...unreadable].sort((one, other) => one.index - other.index)
-    return { taken, refused: all }
   }
 
   /** Whoever has more than one slice is a campaign. */

@@ -28,14 +28,11 @@ const PAUSE_MS = 15 * 60_000
 
 /** Why an app is paused: a code for machines, and what to tell people. */
 const PAUSES = {
-  'credential-refused': {
-    says: 'Apple refuses the credential: the app is paused, its notifications are kept; provision it with a good one',
-  },
-  'device-tokens-rejected': {
-    says:
-      'Apple rejects nearly all device tokens of the app, so its environment or topic is wrong: the app is paused, its ' +
-      'notifications are kept; provision it with the right ones, or with policy.deviceTokenBreaker false to send on',
-  },
+  'credential-refused':
+    'Apple refuses the credential: the app is paused, its notifications are kept; provision it with a good one',
+  'device-tokens-rejected':
+    'Apple rejects nearly all device tokens of the app, so its environment or topic is wrong: the app is paused, its ' +
+    'notifications are kept; provision it with the right ones, or with policy.deviceTokenBreaker false to send on',
 } as const
 type PauseCode = keyof typeof PAUSES
 
@@ -277,10 +274,10 @@ export class AppDelivery {
     const sinceMs = this.#parts.clock.now()
     this.#state = { name: 'paused', code, why, sinceMs, timer }
     const { id, environment } = this.#app
-    this.#parts.log.error({ app: id, environment, reason: why }, PAUSES[code].says)
+    this.#parts.log.error({ app: id, environment, reason: why }, PAUSES[code])
     this.#parts.health.set(
       `app ${id}`,
-      { code, detail: `${why} ${PAUSES[code].says}.`, sinceMs },
+      { code, detail: `${why} ${PAUSES[code]}.`, sinceMs },
       { isFatal: false },
     )
     this.#releaseClient()

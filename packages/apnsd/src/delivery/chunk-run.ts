@@ -109,10 +109,14 @@ export class ChunkRun implements NotificationSource {
   take(position: number): ApnsNotification | null {
     if (this.#progress[position] === THROUGH || this.#isReleased) return null
     if (this.lease.isCancelled) return this.#withdraw(position)
-    const nowMs = this.#host.now()
-    if (this.#canExpire && this.#isExpired(position, nowMs)) return this.#expire(position)
-    const throttledUntilMs = this.#host.throttled.untilMs(this.#deviceTokenAt(position), nowMs)
-    if (throttledUntilMs !== null) return this.#holdBack(position, throttledUntilMs)
+    const { throttled } = this.#host
+    // the clock is asked for those alone that something depends on it for
+    if (this.#canExpire && this.#isExpired(position, this.#host.now()))
+      return this.#expire(position)
+    if (!throttled.isEmpty) {
+      const untilMs = throttled.untilMs(this.#deviceTokenAt(position), this.#host.now())
+      if (untilMs !== null) return this.#holdBack(position, untilMs)
+    }
     this.#progress[position] = SENT
     return this.#notificationAt(position)
   }

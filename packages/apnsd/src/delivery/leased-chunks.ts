@@ -58,10 +58,6 @@ export class LeasedChunks {
     this.#host = host
   }
 
-  get runs(): IterableIterator<ChunkRun> {
-    return this.#runs.keys()
-  }
-
   /** Looks for work. Called when there may be some; needless calls do no harm. */
   wake(): void {
     for (const lane of LANES) this.#mayHaveMore.add(lane)
@@ -100,7 +96,7 @@ export class LeasedChunks {
       }
     } catch (error) {
       this.#tell('could not lease from the queue', error)
-      this.wakeIn(STORAGE_RETRY_MS)
+      this.#wakeIn(STORAGE_RETRY_MS)
     } finally {
       this.#isLeasing = false
     }
@@ -123,11 +119,11 @@ export class LeasedChunks {
       return
     }
     const untilDueMs = await queue.untilDueMs(this.#host.appId, lane)
-    if (untilDueMs !== null) this.wakeIn(untilDueMs)
+    if (untilDueMs !== null) this.#wakeIn(untilDueMs)
   }
 
   /** Looks for work after a while, unless it does so before. */
-  wakeIn(delayMs: number): void {
+  #wakeIn(delayMs: number): void {
     const atMs = this.#parts.clock.elapsed() + delayMs
     if (atMs >= this.#dueAtMs || !this.#host.isSending) return
     clearTimeout(this.#due)

@@ -6,6 +6,10 @@ export class ThrottledDeviceTokens {
   /** Until when, ms since the epoch; a map keeps the order in which they came. */
   readonly #untilMs = new Map<string, number>()
 
+  get isEmpty(): boolean {
+    return this.#untilMs.size === 0
+  }
+
   add(deviceToken: string, untilMs: number): void {
     this.#untilMs.delete(deviceToken)
     this.#untilMs.set(deviceToken, untilMs)
@@ -16,7 +20,6 @@ export class ThrottledDeviceTokens {
 
   /** Until when nothing is to go to it, ms since the epoch; null: it may. */
   untilMs(deviceToken: string, nowMs: number): number | null {
-    if (this.#untilMs.size === 0) return null
     const untilMs = this.#untilMs.get(deviceToken)
     if (untilMs === undefined) return null
     if (untilMs > nowMs) return untilMs

@@ -29,12 +29,13 @@ export interface Checked {
 /**
  * Checks notifications as Apple would, before any of them is taken.
  * @param topic the app's topic, from which some headers follow
+ * @param requests among them, where they came as text, what could not be read: that is refused as it says
  * @param firstIndex the place of the first of them
  * @returns both lists in order; payloads that were one object with the same headers are one object again
  */
 export function checkNotifications(
   topic: string,
-  requests: readonly NotificationRequest[],
+  requests: readonly (NotificationRequest | Omit<Refusal, 'index'>)[],
   firstIndex = 0,
 ): Checked {
   const checked = new Map<JsonObject, { request: NotificationRequest; payload: CheckedPayload }>()
@@ -42,6 +43,10 @@ export function checkNotifications(
   const refused: Refusal[] = []
   requests.forEach((request, position) => {
     const index = firstIndex + position
+    if (isRefusal(request)) {
+      refused.push({ index, ...request })
+      return
+    }
     const parse = parseDeviceToken(request.deviceToken)
     if ('problem' in parse) {
       const detail = `The device token ${parse.problem}.`

@@ -1,6 +1,6 @@
 import type { Database, Row } from '../../base/database.ts'
 import { ApnsdError } from '../../base/errors.ts'
-import { GroupCommit } from '../../base/group-commit.ts'
+import type { GroupCommit } from '../../base/group-commit.ts'
 import type { Chunk } from '../../core/notifications/chunk.ts'
 import type { FinalState, OutcomeDetail, Outcomes } from '../../core/outcome.ts'
 import type { Lane } from '../../core/policy/lanes.ts'
@@ -310,7 +310,7 @@ export class SqliteQueue implements Queue {
     for (;;) {
       const ended = await this.#endWaiting('cancelled', nextSlice)
       notifications += ended.notifications
-      if (ended.rows === 0) return notifications
+      if (ended.rows < CHUNKS_IN_A_COMMIT) return notifications
     }
   }
 
